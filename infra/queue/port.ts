@@ -1,0 +1,57 @@
+import type { Announcement, DocumentId, Input, Millis } from '../../events/input.ts';
+
+/** `wake` asks for a document's due timers and unfinished outbox; it carries no fact of its own. */
+export type Body =
+  | { readonly type: 'input'; readonly input: Input }
+  | { readonly type: 'announcement'; readonly announcement: Announcement }
+  | { readonly type: 'wake'; readonly document: DocumentId };
+
+/**
+ * `id` deduplicates: a message with the id of one that is still queued is dropped.
+ * `lane` `urgent` is taken first and by workers of its own. `group` is the document, so that two workers seldom meet on one.
+ */
+export interface Message {
+  readonly id: string;
+  readonly lane: 'urgent' | 'normal';
+  readonly group?: DocumentId;
+  readonly body: Body;
+}
+
+/** One receipt of a message. `attempts` counts receipts, this one included. */
+export interface Delivery {
+  readonly receipt: string;
+  readonly message: Message;
+  readonly attempts: number;
+}
+
+export interface DeadLetter {
+  readonly id: string;
+  readonly at: Millis;
+  readonly reason: string;
+  /** The message, or the raw text that could not be understood. */
+  readonly message: Message | { readonly raw: string; readonly source: string };
+}
+
+/** At-least-once delivery. Order is a courtesy: correctness comes from the version condition of the store. */
+export interface Queue {
+  /** Resolves when the messages are durable. `delayMs` hides them for that long. */
+  send(messages: readonly Message[], delayMs?: number): Promise<void>;
+  /**
+   * Up to `max` visible messages of the lane, hidden from others for `visibilityMs`. In the normal lane no message is given whose
+   * group has another one in flight; the urgent lane ignores groups. Returns an empty list at once when there are none.
+   */
+  receive(lane: 'urgent' | 'normal', max: number, visibilityMs: number): Promise<readonly Delivery[]>;
+  acknowledge(delivery: Delivery): Promise<void>;
+  /** Makes the message visible again after `delayMs`. */
+  release(delivery: Delivery, delayMs: number): Promise<void>;
+  /** Takes the message out of the queue and keeps it with the reason. */
+  bury(delivery: Delivery, reason: string): Promise<void>;
+  /** Keeps something that could not even be turned into a message. */
+  park(raw: string, source: string, reason: string): Promise<void>;
+  deadLetters(limit: number): Promise<readonly DeadLetter[]>;
+  /** Sends a dead letter again; false when there is none of that id or it is not a message. */
+  redrive(id: string): Promise<boolean>;
+  /** Calls `listener` whenever something may have become receivable, until the signal aborts. */
+  onArrival(listener: () => void, signal: AbortSignal): void;
+  close(): Promise<void>;
+}
