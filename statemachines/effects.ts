@@ -77,7 +77,8 @@ export interface EffectParams {
   'route.clean': { target: string; route: string };
   /** Writes stable's image: the pinned digest, or (`back`) the image it had. */
   'template.write': { target: string; image: string; template: string; back: boolean };
-  'stable.look': { target: string; image: string };
+  /** `canary`: count the canary's ready endpoints as well. */
+  'stable.look': { target: string; image: string; canary: boolean };
   'liveness.look': { target: string };
   'analysis.look': { analysis: string; from: number; to: number };
   'document.send': { to: string; id: string; event: Json; urgent: boolean };
@@ -115,7 +116,7 @@ export interface EffectResults {
   'route.verify.foreign': { who: string; what: string };
   'template.write.changed': { who: string; what: string };
   /** `done`: every pod of stable runs the image and is ready. */
-  'stable.look.done': { done: boolean; ready: number; wanted: number; failing?: string };
+  'stable.look.done': { done: boolean; ready: number; wanted: number; canary?: number; failing?: string };
   'liveness.look.done': { ready: number };
   'analysis.look.done': { value?: number; canary?: { bad: number; all: number }; stable?: { bad: number; all: number } };
   'analysis.look.noData': { reason: string };

@@ -1,0 +1,67 @@
+import { LineCounter, parseAllDocuments, type Document as YamlDocument } from 'yaml';
+import { compileDefinition, type Mistake } from './compile.ts';
+import type { Rollout } from './rollout.ts';
+
+/** A mistake with its place in the text, both counted from 1. */
+export interface PlacedMistake {
+  readonly line: number;
+  readonly column: number;
+  /** The field, e.g. `spec.steps[2].wieght`; empty for a mistake in the YAML itself. */
+  readonly field: string;
+  readonly message: string;
+}
+
+export type Parsed =
+  | { readonly ok: true; readonly rollouts: readonly Rollout[] }
+  | { readonly ok: false; readonly mistakes: readonly PlacedMistake[] };
+
+/** Reads YAML (or JSON) text with one or several definitions. Never throws; every mistake says where it is. */
+export const parseDefinitions = (text: string): Parsed => {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines, maxAliasCount: 100 } as Parameters<typeof parseAllDocuments>[1]);
+  const list = Array.isArray(documents) ? (documents as YamlDocument.Parsed[]) : [];
+  const mistakes: PlacedMistake[] = [];
+  const rollouts: Rollout[] = [];
+  for (const document of list) {
+    if (document.errors.length > 0) {
+      for (const error of document.errors) mistakes.push({ ...place(lines, error.pos[0]), field: '', message: error.message.split('\n')[0] ?? error.message });
+      continue;
+    }
+    const value: unknown = readValue(document, mistakes, lines);
+    if (value === undefined || value === null) continue;
+    const compiled = compileDefinition(value);
+    if (compiled.ok) rollouts.push(compiled.rollout);
+    else mistakes.push(...compiled.mistakes.map((mistake) => placed(document, lines, mistake)));
+  }
+  if (mistakes.length > 0) return { ok: false, mistakes: mistakes.sort((a, b) => a.line - b.line || a.column - b.column) };
+  if (rollouts.length === 0) return { ok: false, mistakes: [{ line: 1, column: 1, field: '', message: 'nothing in it; a definition begins with `apiVersion: sluice.dev/v1alpha1`' }] };
+  return { ok: true, rollouts };
+};
+
+/** Too many aliases throw only when the tree is read. */
+const readValue = (document: YamlDocument.Parsed, mistakes: PlacedMistake[], lines: LineCounter): unknown => {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    mistakes.push({ ...place(lines, document.range[0]), field: '', message: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  }
+};
+
+const place = (lines: LineCounter, offset: number): { line: number; column: number } => {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(1, line), column: Math.max(1, col) };
+};
+
+/** The place of a field that is there is its own; of one that is missing, that of what should hold it. */
+const placed = (document: YamlDocument.Parsed, lines: LineCounter, { path, message }: Mistake): PlacedMistake => {
+  for (let depth = path.length; depth >= 0; depth--) {
+    const node = document.getIn(path.slice(0, depth), true) as { range?: [number, number, number] } | undefined;
+    if (node?.range !== undefined) return { ...place(lines, node.range[0]), field: spellPath(path), message };
+  }
+  return { line: 1, column: 1, field: spellPath(path), message };
+};
+
+/** `['spec', 'steps', 2, 'weight']` -> `spec.steps[2].weight`. */
+export const spellPath = (path: Mistake['path']): string =>
+  path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`), '');

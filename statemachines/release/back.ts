@@ -1,0 +1,97 @@
+import type { Rollout } from '../definition/rollout.ts';
+import type { ReleaseEvent } from './events.ts';
+import { readings, type ReleaseSetup } from './setup.ts';
+import { marks, walk } from './walk.ts';
+
+const routeOf = (event: ReleaseEvent): string => ('of' in event && 'route' in event.of ? event.of.route : '');
+
+/** Sends every armed write at once and never gives up: it waits and writes again. Left only after its own writes succeeded. */
+export const rollingBack = (s: ReleaseSetup, rollout: Rollout) => {
+  const { begin, tryAgain } = marks(s);
+  const reported = (again: boolean) =>
+    s.assign({
+      restoring: ({ context, event }) => ({
+        pending: context.restoring.pending.filter((key) => key !== routeOf(event)),
+        failed: again ? [...context.restoring.failed, routeOf(event)] : context.restoring.failed,
+      }),
+      trying: ({ context, event }) => (again ? { ...context.trying, why: 'reason' in event ? event.reason : '' } : context.trying),
+    });
+  return s.createStateConfig({
+    entry: [
+      { type: 'drop', params: { lane: 'traffic' } },
+      begin,
+      s.assign({ restoring: ({ context }) => ({ pending: context.armed, failed: [] }), paused: undefined, wanted: 0 }),
+    ],
+    initial: 'writing',
+    states: {
+      writing: {
+        entry: readings(rollout).routes.map(({ target, route }) =>
+          s.enqueueActions(({ context, enqueue }) => {
+            if (context.restoring.pending.includes(route.key)) enqueue({ type: 'route.restore', params: { target: target.name, route: route.key } });
+          }),
+        ),
+        always: [
+          { guard: 'allRestored', target: 'spreading' },
+          { guard: 'nobodyPending', target: 'waiting', actions: [tryAgain] },
+        ],
+        on: {
+          'route.restore.done': { actions: [reported(false)] },
+          'route.restore.unavailable': { actions: [reported(true)] },
+          'route.restore.refused': { actions: [reported(true)] },
+        },
+      },
+      waiting: {
+        after: { urgentBackoff: { target: 'writing', actions: s.assign({ restoring: ({ context }) => ({ pending: context.restoring.failed, failed: [] }) }) } },
+      },
+      // Until the slowest proxy has taken the write, requests may still reach the canary.
+      spreading: {
+        entry: s.assign({ weight: 0 }),
+        always: { guard: ({ context }) => context.armed.length === 0, target: 'done' },
+        after: { lag: 'done' },
+      },
+      done: { type: 'final' },
+    },
+    onDone: '#retiring',
+  });
+};
+
+/** Takes the canary, the raised lower bounds of autoscalers and our annotations away, once nobody can reach the canary. */
+export const retire = (s: ReleaseSetup, rollout: Rollout, next: string) => {
+  const read = readings(rollout);
+  return s.createStateConfig({
+    initial: 'deleting',
+    states: {
+      deleting: {
+        ...walk(s, rollout, { effect: 'fleet.delete', over: 'targets', wait: 'urgentBackoff', params: (context) => ({ target: read.target(context).name }) }),
+        onDone: 'unpinning',
+      },
+      unpinning: {
+        ...walk(s, rollout, {
+          effect: 'autoscaler.unpin',
+          over: 'targets',
+          wait: 'urgentBackoff',
+          skip: (context) => context.facts[read.target(context).name]?.autoscaler === undefined,
+          params: (context) => autoscalerOf(context, read.target(context).name),
+        }),
+        onDone: 'cleaning',
+      },
+      cleaning: {
+        ...walk(s, rollout, {
+          effect: 'route.clean',
+          over: 'routes',
+          wait: 'urgentBackoff',
+          skip: (context) => !context.armed.includes(read.route(context).route.key),
+          params: (context) => ({ target: read.route(context).target.name, route: read.route(context).route.key }),
+        }),
+        onDone: 'done',
+      },
+      done: { type: 'final' },
+    },
+    onDone: next,
+  });
+};
+
+export const autoscalerOf = (context: { readonly facts: Readonly<Record<string, { readonly autoscaler?: { readonly name: string; readonly min: number } }>> }, target: string) => {
+  const autoscaler = context.facts[target]?.autoscaler;
+  return { target, name: autoscaler?.name ?? '', min: autoscaler?.min ?? 1 };
+};

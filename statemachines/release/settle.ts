@@ -1,0 +1,146 @@
+import type { Rollout } from '../definition/rollout.ts';
+import { retire } from './back.ts';
+import { readings, type ReleaseSetup } from './setup.ts';
+import { marks, walk } from './walk.ts';
+
+/** Routes without our entries: written, given time to spread, and for the way on also proved. */
+const routesToStable = (s: ReleaseSetup, rollout: Rollout, giveUp: string | undefined) => {
+  const read = readings(rollout);
+  const { tryAgain } = marks(s);
+  const ours = (context: Parameters<typeof read.route>[0]) => ({ target: read.route(context).target.name, route: read.route(context).route.key, canary: null });
+  // Whoever changed the object meanwhile, users must still get off the canary: ask again until they are.
+  const again = { target: 'waiting', actions: [tryAgain] };
+  return {
+    routing: {
+      ...walk(s, rollout, {
+        effect: 'route.write',
+        over: 'routes',
+        wait: 'urgentBackoff',
+        params: ours,
+        others: { 'route.write.foreign': again, 'route.write.disarmed': again },
+        ...(giveUp === undefined ? {} : { giveUp }),
+      }),
+      onDone: 'spreading',
+    },
+    spreading: { entry: s.assign({ weight: 0 }), after: { lag: 'verifying' } },
+    verifying: {
+      ...walk(s, rollout, {
+        effect: 'route.verify',
+        over: 'routes',
+        wait: 'backoff',
+        params: ours,
+        others: { 'route.verify.notYet': again, 'route.verify.foreign': again },
+        ...(giveUp === undefined ? {} : { giveUp }),
+      }),
+      onDone: 'retiring',
+    },
+  } as const;
+};
+
+/** Looks at stable until every target has all its pods on the image. `others` says what else an answer may mean. */
+const lookAtStable = (s: ReleaseSetup, rollout: Rollout, image: 'pinned' | 'image', halt: string | undefined) => {
+  const read = readings(rollout);
+  const { begin, nextOne, tryAgain } = marks(s);
+  const stuck = (why: string) => s.assign({ trying: ({ context }) => ({ ...context.trying, why }) });
+  return s.createStateConfig({
+    entry: begin,
+    initial: 'waiting',
+    states: {
+      looking: {
+        entry: {
+          type: 'stable.look',
+          params: ({ context }) => {
+            const target = read.target(context).name;
+            return { target, image: context.facts[target]?.[image] ?? '', canary: read.fragile(context) };
+          },
+        },
+        on: {
+          'stable.look.done': [
+            { guard: ({ context, event }) => event.done && read.lastTarget(context), target: 'done' },
+            { guard: ({ event }) => event.done, target: 'looking', reenter: true, actions: [nextOne] },
+            ...(halt === undefined
+              ? // Users leave a dead canary as soon as stable can carry them, whatever mix of versions it is by then.
+                [{ guard: ({ event }: { event: { canary?: number; ready: number; wanted: number } }) => event.canary === 0 && event.ready >= event.wanted, target: 'done' }]
+              : [
+                  {
+                    guard: ({ context, event }: { context: { zero: number }; event: { canary?: number } }) => event.canary === 0 && context.zero >= 1,
+                    target: '#restoring',
+                    actions: [s.assign({ canaryDead: true, ending: { outcome: 'rolledBack', bad: true, reason: 'the new version lost all its pods while users were on it' } })],
+                  },
+                  { guard: ({ event }: { event: { failing?: string } }) => event.failing !== undefined, target: halt, actions: [stuck('stable does not come up with the new version')] },
+                  { guard: 'outOfTime' as const, target: halt, actions: [stuck('stable was not ready with the new version within the progress deadline')] },
+                ]),
+            { target: 'waiting', actions: [tryAgain, s.assign({ zero: ({ context, event }) => ('canary' in event && event.canary === 0 ? context.zero + 1 : 0) })] },
+          ],
+          'stable.look.unavailable': { target: 'waiting', actions: [tryAgain] },
+          'stable.look.refused': { target: 'waiting', actions: [tryAgain] },
+        },
+      },
+      waiting: { after: { backoff: 'looking' } },
+      done: { type: 'final' },
+    },
+  });
+};
+
+/**
+ * The new version becomes stable: its template, its pods, then its users. A stable that does not come up leaves users on the healthy
+ * canary and asks for a person.
+ */
+export const settling = (s: ReleaseSetup, rollout: Rollout) => {
+  const read = readings(rollout);
+  return s.createStateConfig({
+    initial: 'template',
+    states: {
+      template: {
+        ...walk(s, rollout, {
+          effect: 'template.write',
+          over: 'targets',
+          wait: 'backoff',
+          giveUp: '#halted',
+          params: (context) => templateOf(context, read.target(context).name, false),
+          others: { 'template.write.changed': { target: '#halted', actions: [changedFromOutside(s)] } },
+        }),
+        onDone: 'looking',
+      },
+      looking: { ...lookAtStable(s, rollout, 'pinned', '#halted'), onDone: 'carrying' },
+      // Stable's new endpoints must have reached the proxies before anybody is sent to them.
+      carrying: { after: { lag: 'routing' } },
+      ...routesToStable(s, rollout, undefined),
+      retiring: retire(s, rollout, '#completed'),
+    },
+  });
+};
+
+/** The way back once stable's template may have been changed: the template, stable ready, users on it, canary away. Never gives up. */
+export const restoring = (s: ReleaseSetup, rollout: Rollout) => {
+  const read = readings(rollout);
+  const { tryAgain } = marks(s);
+  return s.createStateConfig({
+    entry: [{ type: 'drop', params: { lane: 'traffic' } }, s.assign({ paused: undefined })],
+    initial: 'template',
+    states: {
+      template: {
+        ...walk(s, rollout, {
+          effect: 'template.write',
+          over: 'targets',
+          wait: 'urgentBackoff',
+          params: (context) => templateOf(context, read.target(context).name, true),
+          others: { 'template.write.changed': { target: 'waiting', actions: [changedFromOutside(s), tryAgain] } },
+        }),
+        onDone: 'looking',
+      },
+      looking: { ...lookAtStable(s, rollout, 'image', undefined), onDone: 'carrying' },
+      carrying: { after: { lag: 'routing' } },
+      ...routesToStable(s, rollout, undefined),
+      retiring: retire(s, rollout, '#rolledBack'),
+    },
+  });
+};
+
+const changedFromOutside = (s: ReleaseSetup) =>
+  s.assign({ trying: ({ context, event }) => ({ ...context.trying, why: 'who' in event ? `${event.who} changed ${event.what}` : context.trying.why }) });
+
+const templateOf = (context: { readonly facts: Readonly<Record<string, { readonly template: string; readonly image: string; readonly pinned: string }>> }, target: string, back: boolean) => {
+  const facts = context.facts[target];
+  return { target, image: (back ? facts?.image : facts?.pinned) ?? '', template: facts?.template ?? '', back };
+};
