@@ -7,7 +7,7 @@ export type Body =
   | { readonly type: 'wake'; readonly document: DocumentId };
 
 /**
- * `id` deduplicates: a message with the id of one that is still queued is dropped.
+ * `id` deduplicates: a message with the id of one that is still queued in its lane (waiting, hidden or in flight) is dropped.
  * `lane` `urgent` is taken first and by workers of its own. `group` is the document, so that two workers seldom meet on one.
  */
 export interface Message {
@@ -41,17 +41,24 @@ export interface Queue {
    * group has another one in flight; the urgent lane ignores groups. Returns an empty list at once when there are none.
    */
   receive(lane: 'urgent' | 'normal', max: number, visibilityMs: number): Promise<readonly Delivery[]>;
+  /**
+   * Takes the message out of the queue. Like `release` and `bury` it does nothing, and says nothing, when the message has been
+   * given to somebody else since.
+   */
   acknowledge(delivery: Delivery): Promise<void>;
   /** Makes the message visible again after `delayMs`. */
   release(delivery: Delivery, delayMs: number): Promise<void>;
   /** Takes the message out of the queue and keeps it with the reason. */
   bury(delivery: Delivery, reason: string): Promise<void>;
-  /** Keeps something that could not even be turned into a message. */
+  /** Keeps something that could not even be turned into a message: the first MiB of it. */
   park(raw: string, source: string, reason: string): Promise<void>;
   deadLetters(limit: number): Promise<readonly DeadLetter[]>;
   /** Sends a dead letter again; false when there is none of that id or it is not a message. */
   redrive(id: string): Promise<boolean>;
-  /** Calls `listener` whenever something may have become receivable, until the signal aborts. */
+  /**
+   * Calls `listener` whenever something may have become receivable, until the signal aborts. What is receivable already does not
+   * count: listen first, then receive until nothing comes.
+   */
   onArrival(listener: () => void, signal: AbortSignal): void;
   close(): Promise<void>;
 }

@@ -165,6 +165,8 @@ export const rolloutMachine = (rollout: Rollout) => {
           from: from === undefined ? undefined : { tag: from.tag, digest: from.digest },
           quarantined: force ? {} : context.quarantined,
           firing: context.firing as unknown as Json,
+          // The release keeps the definition it was started with.
+          definition: rollout as unknown as Json,
         },
       };
     },
