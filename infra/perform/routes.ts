@@ -1,7 +1,7 @@
 import type { Json } from '../../events/input.ts';
 import { ClusterError } from '../cluster/port.ts';
 import { armedWrite, cleanOps, forwardWrite, restoreOps, slowRestore } from '../routing/armed.ts';
-import { assertWanted, existing, foreign, marksOf, routeOf, spellRef, untilWritten, type Performer } from './performing.ts';
+import { assertWanted, contextOf, existing, foreign, marksOf, routeOf, spellRef, untilWritten, type Performer } from './performing.ts';
 
 /** Computes the way back from the state that the coming write will leave (invariant 11). Writes nothing. */
 export const planRoute: Performer<'route.plan'> = async (params, performing) => {
@@ -23,6 +23,11 @@ export const writeRoute: Performer<'route.write'> = (params, performing) =>
       throw new ClusterError('absent', `${spellRef(ref)} does not exist in cluster ${cluster.name}`);
     }
     await assertWanted(performing);
+    const seen = contextOf(performing).seen[params.route];
+    if (params.canary !== null && seen !== undefined && router.verify(object, sides, { canary: params.canary }).state === 'foreign') {
+      const left = router.verify(object, sides, { canary: seen.canary });
+      if (left.state === 'foreign') return { type: 'route.write.foreign', ...foreign(object, `${spellRef(ref)}: ${left.reason}`, 'spec') };
+    }
     const plan = router.plan(object, sides, params.canary === null ? null : { canary: params.canary }, memory);
     if (!plan.ok) return { type: 'route.write.foreign', ...foreign(object, `${spellRef(ref)}: ${plan.problem}`, 'spec') };
     const marks = marksOf(performing);

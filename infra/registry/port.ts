@@ -1,4 +1,7 @@
-/** `unknown`: the registry answered that there is no such image or tag. `unavailable`: it did not answer. `refused`: bad credentials. */
+/**
+ * `unknown`: there is no such image or tag, or the name cannot be one. `unavailable`: no usable answer, another try may give one.
+ * `refused`: bad or missing credentials, or an address that may not be called; trying again gives the same.
+ */
 export type Resolution =
   | { readonly outcome: 'found'; readonly digest: string; readonly mediaType: string }
   | { readonly outcome: 'unknown'; readonly reason: string }

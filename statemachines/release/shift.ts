@@ -1,6 +1,6 @@
 import type { Rollout } from '../definition/rollout.ts';
 import { readyIn, weightIn } from './events.ts';
-import { readings, type ReleaseSetup } from './setup.ts';
+import { readings, without, type ReleaseSetup } from './setup.ts';
 import { marks } from './walk.ts';
 
 /**
@@ -15,6 +15,8 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
   const pauseForForeign = s.assign({
     paused: ({ context, event }) => ({ by: 'sluice', why: 'who' in event ? `${event.who} changed ${event.what}` : 'changed from outside', since: context.now }),
   });
+  /** Whoever resumes accepts the object as it is: the next write does not ask again whether it is as we left it. */
+  const forgetSeen = s.assign({ seen: ({ context }) => without(context.seen, read.route(context).route.key) });
   const neverReady = s.assign({
     ending: ({ context, event }) => ({
       outcome: 'rolledBack',
@@ -183,7 +185,7 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
             target: 'choosing',
             actions: s.assign({ armed: ({ context }) => context.armed.filter((key) => key !== read.route(context).route.key) }),
           },
-          'route.write.foreign': { target: 'choosing', actions: [pauseForForeign, s.assign({ cursor: 0 })] },
+          'route.write.foreign': { target: 'choosing', actions: [pauseForForeign, forgetSeen, s.assign({ cursor: 0 })] },
           ...goingUp('route.write', 'waitingToWrite'),
         },
       },
@@ -213,7 +215,7 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
             { guard: 'outOfTime', target: '#rollingBack', actions: [giveUp] },
             { target: 'waitingToVerify', actions: [tryAgain] },
           ],
-          'route.verify.foreign': { target: 'choosing', actions: [pauseForForeign, s.assign({ cursor: 0 })] },
+          'route.verify.foreign': { target: 'choosing', actions: [pauseForForeign, forgetSeen, s.assign({ cursor: 0 })] },
           ...goingUp('route.verify', 'waitingToVerify'),
         },
       },

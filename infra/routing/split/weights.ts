@@ -1,0 +1,31 @@
+import type { Entry } from './layout.ts';
+
+/** Traefik and the Gateway API both read a missing weight as 1. */
+export const weightOf = (entry: Entry): number => (typeof entry['weight'] === 'number' ? entry['weight'] : 1);
+
+export const isWeight = (entry: Entry): boolean => {
+  const weight = entry['weight'];
+  return weight === undefined || (typeof weight === 'number' && Number.isSafeInteger(weight) && weight >= 0);
+};
+
+/** The weights a list of backends has for the whole release: ours sum to `total`, everybody else's are multiplied by `factor`. */
+export interface Scale {
+  readonly total: number;
+  readonly factor: number;
+}
+
+const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b));
+
+/**
+ * Alone in its list, the pair sums to 100. Beside backends of the user's own, the pair's total is the smallest multiple of
+ * stable's weight that every whole percent divides, so that no step disturbs their ratio to stable or writes them again.
+ */
+export const scaleOf = (stable: number, alone: boolean): Scale => {
+  if (alone) return { total: 100, factor: 1 };
+  const factor = 100 / commonDivisor(stable, 100);
+  return { total: stable * factor, factor };
+};
+
+export const canaryWeight = (scale: Scale, percent: number): number => (scale.total / 100) * percent;
+
+export const stableWeight = (scale: Scale, percent: number): number => (scale.total / 100) * (100 - percent);
