@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { parse } from 'yaml';
+import * as z from 'zod';
+import { spellPath } from '../statemachines/definition/parse.ts';
+import { secretRefSchema } from '../infra/secrets/reference.ts';
+
+const name = z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'lower-case letters, digits and dashes');
+/** Two at once let a token be changed without a gap. */
+const tokens = z.array(secretRefSchema).min(1).max(4);
+
+const source = z
+  .strictObject({
+    kind: z.enum(['distribution', 'alertmanager']),
+    tokens: tokens.optional().meta({ description: 'Sent as `Authorization: Bearer`.' }),
+    signature: z
+      .strictObject({ header: z.string().min(1), algorithm: z.enum(['sha1', 'sha256']), keys: tokens })
+      .optional()
+      .meta({ description: 'An HMAC over the raw body, where the sender can sign.' }),
+    hosts: z.record(z.string(), z.string()).optional().meta({ description: "The registry's name in its notifications -> its name in images." }),
+  })
+  .refine((one) => one.tokens !== undefined || one.signature !== undefined, 'a source needs tokens or a signature; nothing is let in without either');
+
+const auth = z.union([
+  z.strictObject({ username: secretRefSchema, password: secretRefSchema }),
+  z.strictObject({ token: secretRefSchema }),
+]);
+
+const schema = z.strictObject({
+  listen: z.strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(8090) }).prefault({}),
+  database: z.string().min(1).default('sluice.db'),
+  clusters: z.record(name, z.strictObject({ kubeconfig: z.string().optional(), context: z.string().optional() })).default({ default: {} }),
+  sources: z.record(name, source).default({}),
+  people: z.record(name, z.strictObject({ tokens, role: z.enum(['viewer', 'operator']) })).default({}),
+  registries: z.record(z.string(), z.strictObject({ username: secretRefSchema.optional(), password: secretRefSchema.optional(), insecure: z.boolean().default(false) })).default({}),
+  metrics: z.record(name, z.strictObject({ kind: z.literal('prometheus'), url: z.url(), auth: auth.optional() })).default({}),
+  outbound: z.strictObject({ private: z.boolean().default(true), loopback: z.boolean().default(false) }).prefault({}).meta({ description: 'Addresses that registries and metrics may have besides public ones.' }),
+  anonymousReads: z.boolean().default(false).meta({ description: 'Views without a token; only while listening on loopback.' }),
+});
+
+export type Config = z.output<typeof schema>;
+export type WrittenConfig = z.input<typeof schema>;
+
+/** Fills in defaults. Throws one error that lists every mistake with its place. */
+export const readConfig = (written: unknown, where = 'configuration'): Config => {
+  const parsed = schema.safeParse(written ?? {});
+  if (!parsed.success)
+    throw new Error(parsed.error.issues.map((issue) => `${where}: ${spellPath(issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part)))}: ${issue.message}`).join('\n'));
+  const { anonymousReads, listen } = parsed.data;
+  if (anonymousReads && !isLoopback(listen.host)) throw new Error(`${where}: anonymousReads is only for a server that listens on loopback; it listens on ${listen.host}`);
+  return parsed.data;
+};
+
+export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+/** Reads a configuration file; a relative database path is meant from the file's folder. */
+export const loadConfig = async (path: string): Promise<Config> => {
+  const config = readConfig(parse(await readFile(path, 'utf8')), path);
+  return { ...config, database: isAbsolute(config.database) || config.database === ':memory:' ? config.database : resolve(dirname(path), config.database) };
+};

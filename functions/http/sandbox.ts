@@ -1,0 +1,21 @@
+import type { FastifyInstance } from 'fastify';
+import * as z from 'zod';
+import { authenticatePerson } from './access.ts';
+import { jsonBody } from './body.ts';
+import type { Served } from './served.ts';
+
+const pushBody = z.strictObject({ image: z.string().min(1).max(255), tag: z.string().min(1).max(128), env: z.record(z.string(), z.string()).default({}) });
+
+/** Pushing into the sandbox's registry, for playing. Not there on a real cluster. */
+export const sandboxRoutes = (app: FastifyInstance, { config, secrets, sandbox }: Served): void => {
+  if (sandbox === undefined) return;
+  app.post<{ Body: Buffer | undefined }>('/api/sandbox/push', {
+    onRequest: async (request) => {
+      await authenticatePerson(config, secrets, request, 'operator');
+    },
+    handler: async (request, reply) => {
+      const { image, tag, env } = jsonBody(pushBody, request.body);
+      return reply.code(202).send(await sandbox.push(image, tag, env));
+    },
+  });
+};

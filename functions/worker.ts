@@ -1,0 +1,1 @@
+export { pump as work } from '../infra/worker/pump.ts';

@@ -1,0 +1,3 @@
+module sluice.dev/test/images
+
+go 1.26.0
