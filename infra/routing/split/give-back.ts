@@ -38,8 +38,10 @@ export const giveBack = (found: Found, before: Before | undefined, shares: reado
   const scale = scaleBefore(before);
   const others = othersOf(found, before);
   const now = stable.entry['weight'];
+  // A pair that sums to its total is a split of ours, also of a step that this memory does not know of yet.
+  const pairIsOurs = ours !== undefined && weightOf(stable.entry) + weightOf(ours.entry) === scale.total && (weightOf(ours.entry) * 100) % scale.total === 0;
   const stableIsOurs =
-    standing === undefined || now === (before.stable ?? undefined) || shares.some((percent) => stableWeight(scale, percent) === now);
+    standing === undefined || pairIsOurs || now === (before.stable ?? undefined) || shares.some((percent) => stableWeight(scale, percent) === now);
   const othersAreOurs = others.every(isAsWas) || others.every((other) => isScaled(other, scale.factor));
 
   const weights: readonly Edit[] =
