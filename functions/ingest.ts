@@ -13,7 +13,7 @@ const largestBody = 1_048_576;
 
 /** The HTTP function: webhooks, the API and the page. It makes things durable and looks; releases are moved by workers. */
 export const createIngest = async (served: Served): Promise<FastifyInstance> => {
-  const app = fastify({ bodyLimit: largestBody, logger: { level: process.env['SLUICE_LOG'] ?? 'warn', redact: ['req.headers.authorization'] }, disableRequestLogging: true, forceCloseConnections: true });
+  const app = fastify({ bodyLimit: largestBody, logger: { level: process.env['SLUICE_LOG'] ?? 'warn', redact: ['req.headers.authorization'] }, forceCloseConnections: true });
   // Signatures are over raw bytes, and bodies are parsed by their own bounded readers.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
