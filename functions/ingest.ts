@@ -17,11 +17,11 @@ export const createIngest = async (served: Served): Promise<FastifyInstance> => 
   // Signatures are over raw bytes, and bodies are parsed by their own bounded readers.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
+  app.setErrorHandler((error: unknown, request, reply) => {
     if (error instanceof Problem) return reply.code(error.status).send(problemBody(error.code, error.message, error.mistakes));
-    const status = error.statusCode ?? 500;
+    const { statusCode: status = 500, code = 'internal', message = String(error) } = (error ?? {}) as { statusCode?: number; code?: string; message?: string };
     if (status >= 500) request.log.error(error);
-    return reply.code(status).send(problemBody(error.code ?? 'internal', status >= 500 ? 'something went wrong here; it is in the log' : error.message));
+    return reply.code(status).send(problemBody(code, status >= 500 ? 'something went wrong here; it is in the log' : message));
   });
   app.setNotFoundHandler((request, reply) => reply.code(404).send(problemBody('not-found', `there is nothing at ${request.method} ${request.url.split('?')[0] ?? ''}`)));
   app.get('/healthz', () => Promise.resolve({ ok: true }));

@@ -9,6 +9,8 @@ export const policyFor = (rollout: Rollout, labels: Alert['labels']): AlertPolic
 export interface FiringAlert {
   readonly startsAt: Millis;
   readonly name: string;
+  /** A person said to go on although it fires. */
+  readonly waived?: boolean;
 }
 
 /** One firing of an alert: it may stop and fire again under the same fingerprint. */

@@ -12,13 +12,15 @@ export const unreadable = 'unreadable';
  * its rollout. Needs no machine.
  */
 export const rescue = (document: Document, input: Input, now: Millis): Advanced => {
-  if (input.effect !== undefined) {
+  // A rollout has nothing to take back; a release that has ended must not touch what may be another one's by now.
+  if (document.kind === 'rollout' || document.snapshot.status === 'done') return bump(document, input, {}, 'noted', now, []);
+  if (document.machine === unreadable && input.effect !== undefined) {
     const done = input.event.type.endsWith('.done');
     const outbox = done ? document.outbox.filter(({ key }) => key !== input.effect?.key) : document.outbox;
     const said = done && outbox.length === 0 ? 'every user is back on stable; the release is halted: unlock its rollout, and remove what it left' : '';
     return bump(document, input, { outbox }, 'moved', now, [], said);
   }
-  if (document.machine === unreadable || document.kind === 'rollout') return bump(document, input, {}, 'noted', now, []);
+  if (document.machine === unreadable) return bump(document, input, {}, 'noted', now, []);
   const effects = Object.keys(document.armed).map(
     (route, at): Effect => ({ key: `${document.version + 1}/${at}`, name: 'route.restore', params: { target: route.split('/')[0], route } }),
   );

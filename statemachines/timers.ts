@@ -14,8 +14,9 @@ export const timerName = (id: string): string | undefined => {
   return dot === -1 ? rest : rest.slice(0, dot);
 };
 
+/** Several guarded transitions of one delay are one timer. */
 const afterOf = (node: AnyStateNode): { name: string; eventType: string }[] =>
-  node.after.flatMap(({ eventType }) => {
+  [...new Set(node.after.map(({ eventType }) => eventType))].flatMap((eventType) => {
     const name = timerName(eventType);
     return name === undefined ? [] : [{ name, eventType }];
   });

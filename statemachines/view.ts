@@ -144,7 +144,7 @@ const waitingFor = (document: Document, rollout: Rollout, context: ReleaseContex
   if (context.paused !== undefined) return { what: `resume: paused by ${context.paused.by}, ${context.paused.why}`, since: context.paused.since };
   const place = placeOf(document.snapshot.value);
   const alerts = Object.values(context.firing).map(({ name }) => name);
-  if (alerts.length > 0 && rollout.alertsBefore === 'wait' && /(scaling|routing)\.choosing$/.test(place)) return { what: `alert ${alerts.join(', ')} to be over; it was firing before this release`, since };
+  if (alerts.length > 0 && rollout.alertsBefore === 'wait' && /(scaling|routing)\.held\b/.test(place)) return { what: `alert ${alerts.join(', ')} to be over; it was firing before this release`, since };
   if (place.startsWith('stepping.gating')) return { ...gatesLeft(rollout, context, timer), since };
   const doing: readonly [RegExp, string, string?][] = [
     [/^preparing\.(resolving|waitingToResolve)/, `the registry to say what ${context.tag ?? 'this image'} is${why}`],

@@ -18,10 +18,26 @@ const isOneOf = async (secrets: Secrets, refs: readonly SecretRef[], given: stri
   return known.map((token) => sameSecret(token, given)).includes(true);
 };
 
-const unauthenticated = (message: string): Problem => new Problem(401, 'unauthenticated', message);
+export const unauthenticated = (message: string): Problem => new Problem(401, 'unauthenticated', message);
+
+/** A guard for routes: runs before the body is read and keeps who was let in. */
+export const gate = (config: Config, secrets: Secrets, needed: Role) => {
+  const admitted = new WeakMap<object, Person>();
+  return {
+    onRequest: async (request: FastifyRequest): Promise<void> => {
+      admitted.set(request, await authenticatePerson(config, secrets, request, needed));
+    },
+    /** The person behind a request that `onRequest` has let in. */
+    person: (request: FastifyRequest): Person => {
+      const person = admitted.get(request);
+      if (person === undefined) throw unauthenticated('this needs a token');
+      return person;
+    },
+  };
+};
 
 /** Who is calling the API. Throws 401 without a token that we know, 403 for one that may only look. */
-export const authenticatePerson = async (config: Config, secrets: Secrets, request: FastifyRequest, needed: Role): Promise<Person> => {
+const authenticatePerson = async (config: Config, secrets: Secrets, request: FastifyRequest, needed: Role): Promise<Person> => {
   const given = bearerOf(request);
   if (given === undefined) {
     if (config.anonymousReads && needed === 'viewer') return { name: 'anonymous', role: 'viewer' };
@@ -34,7 +50,7 @@ export const authenticatePerson = async (config: Config, secrets: Secrets, reque
   return found;
 };
 
-type Source = Config['sources'][string];
+export type Source = Config['sources'][string];
 
 /** The configured source of a webhook; an unknown one looks like a wrong token. */
 const sourceOf = (config: Config, name: string): Source => {

@@ -5,7 +5,7 @@ import type { Input, InputEvent } from '../../events/input.ts';
 import { rolloutId, type Rollout } from '../../statemachines/definition/rollout.ts';
 import type { Document } from '../../statemachines/document.ts';
 import type { ReleaseContext } from '../../statemachines/release/context.ts';
-import { authenticatePerson } from './access.ts';
+import { gate } from './access.ts';
 import { jsonBody } from './body.ts';
 import { rolloutNamed, runningRelease, type Named } from './documents.ts';
 import { Problem } from './problems.ts';
@@ -44,12 +44,11 @@ const glanceMs = 10;
 
 export const commandRoutes = (app: FastifyInstance, { config, secrets, ports }: Served): void => {
   const { store, queue, clock } = ports;
+  const operators = gate(config, secrets, 'operator');
   app.post<{ Params: Named; Body: Buffer | undefined }>('/api/rollouts/:namespace/:name/commands', {
-    onRequest: async (request) => {
-      await authenticatePerson(config, secrets, request, 'operator');
-    },
+    onRequest: operators.onRequest,
     handler: async (request, reply) => {
-      const person = await authenticatePerson(config, secrets, request, 'operator');
+      const person = operators.person(request);
       const command = jsonBody(commandSchema, request.body);
       const rollout = await rolloutNamed(store, request.params);
       const running = await runningRelease(store, request.params, rollout);
@@ -63,9 +62,7 @@ export const commandRoutes = (app: FastifyInstance, { config, secrets, ports }: 
   });
 
   app.post<{ Params: { id: string } }>('/api/dead-letters/:id/redrive', {
-    onRequest: async (request) => {
-      await authenticatePerson(config, secrets, request, 'operator');
-    },
+    onRequest: operators.onRequest,
     handler: async (request, reply) => {
       if (!(await queue.redrive(request.params.id))) throw new Problem(404, 'unknown-dead-letter', `no dead letter ${request.params.id} can be sent again`);
       return reply.code(202).send({ id: request.params.id });

@@ -11,7 +11,7 @@ import { inspect } from '../../infra/perform/preflight.ts';
 import type { Ports } from '../../infra/ports.ts';
 import { repositoryOf } from '../../infra/workload/template.ts';
 import { Claimed, runDocument } from '../../infra/worker/run.ts';
-import { authenticatePerson } from './access.ts';
+import { gate } from './access.ts';
 import { jsonBody } from './body.ts';
 import { rolloutNamed } from './documents.ts';
 import { Problem } from './problems.ts';
@@ -26,6 +26,8 @@ const looking = 8_000;
 
 /** Definitions: checked, planned, applied. */
 export const definitionRoutes = (app: FastifyInstance, { config, secrets, ports }: Served): void => {
+  const viewers = gate(config, secrets, 'viewer');
+  const operators = gate(config, secrets, 'operator');
   const parsed = (text: string): readonly Rollout[] => {
     const result = parseDefinitions(text);
     if (!result.ok) throw new Problem(422, 'mistakes', `${result.mistakes.length} ${result.mistakes.length === 1 ? 'mistake' : 'mistakes'}, nothing was changed`, result.mistakes);
@@ -33,9 +35,7 @@ export const definitionRoutes = (app: FastifyInstance, { config, secrets, ports 
   };
 
   app.post<{ Body: Buffer | undefined }>('/api/lint', {
-    onRequest: async (request) => {
-      await authenticatePerson(config, secrets, request, 'viewer');
-    },
+    onRequest: viewers.onRequest,
     handler: ({ body }) => {
       const result = parseDefinitions(jsonBody(textBody, body).text);
       return Promise.resolve(result.ok ? { ok: true, rollouts: result.rollouts.map(({ namespace, name }) => ({ namespace, name })) } : result);
@@ -43,11 +43,9 @@ export const definitionRoutes = (app: FastifyInstance, { config, secrets, ports 
   });
 
   app.put<{ Body: Buffer | undefined }>('/api/rollouts', {
-    onRequest: async (request) => {
-      await authenticatePerson(config, secrets, request, 'operator');
-    },
+    onRequest: operators.onRequest,
     handler: async (request) => {
-      const person = await authenticatePerson(config, secrets, request, 'operator');
+      const person = operators.person(request);
       const rollouts = parsed(jsonBody(textBody, request.body).text);
       await mustExist(ports, rollouts);
       const applied: { namespace: string; name: string; created: boolean }[] = [];
@@ -57,9 +55,7 @@ export const definitionRoutes = (app: FastifyInstance, { config, secrets, ports 
   });
 
   app.post<{ Body: Buffer | undefined }>('/api/plan', {
-    onRequest: async (request) => {
-      await authenticatePerson(config, secrets, request, 'viewer');
-    },
+    onRequest: viewers.onRequest,
     handler: async (request) => {
       const { text, rollout, image } = jsonBody(planBody, request.body);
       const [chosen] = text === undefined ? [await applied(rollout ?? '')] : parsed(text);

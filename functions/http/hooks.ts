@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { senders } from '../../events/senders.ts';
 import type { Announcement } from '../../events/input.ts';
 import type { Message } from '../../infra/queue/port.ts';
-import { authenticateSource, verifySignature } from './access.ts';
+import { authenticateSource, unauthenticated, verifySignature, type Source } from './access.ts';
 import type { Served } from './served.ts';
 
 /**
@@ -10,14 +10,16 @@ import type { Served } from './served.ts';
  * says is never refused for its content, because senders answer a refusal by sending it for ever: it is parked with the reason.
  */
 export const hookRoutes = (app: FastifyInstance, { config, secrets, ports }: Served): void => {
-  app.post<{ Params: { kind: string; source: string }; Body: Buffer | undefined }>('/hooks/:source', {
+  const authenticated = new WeakMap<object, Source>();
+  app.post<{ Params: { source: string }; Body: Buffer | undefined }>('/hooks/:source', {
     onRequest: async (request) => {
-      await authenticateSource(config, secrets, request.params.source, request);
+      authenticated.set(request, await authenticateSource(config, secrets, request.params.source, request));
     },
     handler: async (request, reply) => {
       const { source: name } = request.params;
+      const source = authenticated.get(request);
+      if (source === undefined) throw unauthenticated('wrong source or token');
       const body = request.body ?? Buffer.alloc(0);
-      const source = await authenticateSource(config, secrets, name, request);
       await verifySignature(secrets, source, request, body);
       const parsed = senders[source.kind](body, { source: name, ...(source.hosts === undefined ? {} : { hosts: source.hosts }) });
       if (!parsed.ok) {

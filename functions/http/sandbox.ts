@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import * as z from 'zod';
-import { authenticatePerson } from './access.ts';
+import { gate } from './access.ts';
 import { jsonBody } from './body.ts';
 import type { Served } from './served.ts';
 
@@ -9,10 +9,9 @@ const pushBody = z.strictObject({ image: z.string().min(1).max(255), tag: z.stri
 /** Pushing into the sandbox's registry, for playing. Not there on a real cluster. */
 export const sandboxRoutes = (app: FastifyInstance, { config, secrets, sandbox }: Served): void => {
   if (sandbox === undefined) return;
+  const operators = gate(config, secrets, 'operator');
   app.post<{ Body: Buffer | undefined }>('/api/sandbox/push', {
-    onRequest: async (request) => {
-      await authenticatePerson(config, secrets, request, 'operator');
-    },
+    onRequest: operators.onRequest,
     handler: async (request, reply) => {
       const { image, tag, env } = jsonBody(pushBody, request.body);
       return reply.code(202).send(await sandbox.push(image, tag, env));

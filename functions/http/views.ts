@@ -3,7 +3,7 @@ import { advance } from '../../statemachines/advance.ts';
 import { releaseId, rolloutId } from '../../statemachines/definition/rollout.ts';
 import type { Document, JournalRow } from '../../statemachines/document.ts';
 import type { RolloutContext } from '../../statemachines/rollout/machine.ts';
-import { authenticatePerson } from './access.ts';
+import { gate } from './access.ts';
 import { historyOf, rolloutNamed, viewOf, type Named } from './documents.ts';
 import { Problem } from './problems.ts';
 import type { Served } from './served.ts';
@@ -24,9 +24,7 @@ const number = (text: string | undefined, field: string, fallback: number): numb
 export const viewRoutes = (app: FastifyInstance, { config, secrets, ports, onSaved, sandbox }: Served): void => {
   const { store, queue, clock } = ports;
   app.register(async (views) => {
-    views.addHook('onRequest', async (request) => {
-      await authenticatePerson(config, secrets, request, 'viewer');
-    });
+    views.addHook('onRequest', gate(config, secrets, 'viewer').onRequest);
 
     views.get('/api/rollouts', async () => ({
       rollouts: await Promise.all((await store.list('rollout/', mostRollouts)).map((document) => viewOf(store, document))),

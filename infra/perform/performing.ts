@@ -50,12 +50,12 @@ export const routeRef = (rollout: Rollout, route: RouteRef): ObjectRef => ({
 });
 
 /** A route of the release: its object's name, the planner for it and the Services between which users are split. */
-export const routeOf = async (performing: Performing, { target: name, route: key }: { target: string; route: string }): Promise<{ cluster: Cluster; ref: ObjectRef; router: Router; sides: Sides; memory: Json | undefined }> => {
+export const routeOf = async (performing: Performing, { target: name, route: key }: { target: string; route: string }): Promise<{ cluster: Cluster; clusterName: string; ref: ObjectRef; router: Router; sides: Sides; memory: Json | undefined }> => {
   const { target, cluster } = await targetOf(performing, name);
   const route = target.routes.find((one) => one.key === key);
   if (route === undefined) throw new ClusterError('invalid', `target ${name} has no route ${JSON.stringify(key)}`);
   const rollout = rolloutOf(performing);
-  return { cluster, ref: routeRef(rollout, route), router: routerOf(route.kind), sides: sidesOf(rollout, target), memory: performing.document.armed[key]?.memory };
+  return { cluster, clusterName: target.cluster, ref: routeRef(rollout, route), router: routerOf(route.kind), sides: sidesOf(rollout, target), memory: performing.document.armed[key]?.memory };
 };
 
 export const spellRef = ({ kind, namespace, name }: ObjectRef): string => `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;

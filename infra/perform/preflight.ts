@@ -59,6 +59,8 @@ export const inspect = async (cluster: Cluster, rollout: Rollout, target: Target
     found[route.key] = { fragile, lagMs: route.lagMs ?? lagMs };
   }
   if (problems.length > 0 || !hasStable || container === undefined) throw new ClusterError('invalid', problems.join('; '));
+  const unwell = unwellness(stable);
+  if (unwell !== undefined) throw new ClusterError('unavailable', unwell);
   return {
     template: hashOf(at(stable, 'spec', 'template')),
     image: containersOf(stable).find(({ name }) => name === container)?.image ?? '',
@@ -91,16 +93,21 @@ const stableProblems = (stable: KubeObject, container: string | undefined): stri
   const replicas = Number(at(stable, 'spec', 'replicas') ?? 1);
   if (at(stable, 'spec', 'paused') === true) problems.push(`${where} is paused`);
   if (replicas === 0) problems.push(`${where} has 0 replicas, so there is no stable version to compare with or go back to`);
-  const available = Number(at(stable, 'status', 'availableReplicas') ?? 0);
-  const updated = Number(at(stable, 'status', 'updatedReplicas') ?? 0);
-  if (available < replicas || updated < replicas)
-    problems.push(`${where} is not well: ${available} of ${replicas} pods available, ${updated} up to date; a release begins from a healthy stable`);
   const owner = container === undefined ? undefined : gitOpsOwner(stable, container);
   if (owner !== undefined)
     problems.push(
       `the image of ${where} is applied from Git by ${owner}, which would undo the promotion; let it ignore that field, write the image back to Git, or start the release from the change in Git`,
     );
   return problems;
+};
+
+/** A release begins from a healthy stable (R40). What heals by itself is worth waiting for. */
+const unwellness = (stable: KubeObject): string | undefined => {
+  const count = (field: string): number => Number(at(stable, 'status', field) ?? 0);
+  const replicas = Number(at(stable, 'spec', 'replicas') ?? 1);
+  return count('availableReplicas') >= replicas && count('updatedReplicas') >= replicas
+    ? undefined
+    : `Deployment ${stable.metadata.name} is not well: ${count('availableReplicas')} of ${replicas} pods available, ${count('updatedReplicas')} up to date; a release begins from a healthy stable`;
 };
 
 const findAutoscaler = (autoscalers: readonly KubeObject[], target: Target, problems: string[]): TargetFacts['autoscaler'] => {

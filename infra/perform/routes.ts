@@ -5,17 +5,17 @@ import { assertWanted, contextOf, existing, foreign, marksOf, routeOf, spellRef,
 
 /** Computes the way back from the state that the coming write will leave (invariant 11). Writes nothing. */
 export const planRoute: Performer<'route.plan'> = async (params, performing) => {
-  const { cluster, ref, router, sides, memory } = await routeOf(performing, params);
+  const { cluster, clusterName, ref, router, sides, memory } = await routeOf(performing, params);
   const object = await existing(cluster, ref, performing.signal);
   const plan = router.plan(object, sides, { canary: params.canary }, memory);
   if (!plan.ok) throw new ClusterError('invalid', `${spellRef(ref)}: ${plan.problem}`);
-  return { type: 'route.plan.done', armed: armedWrite(cluster.name, ref, plan, marksOf(performing)) as unknown as Json };
+  return { type: 'route.plan.done', armed: armedWrite(clusterName, ref, plan, marksOf(performing)) as unknown as Json };
 };
 
 /** Writes the traffic wanted, and only when the way back in the document is the way back from it. */
 export const writeRoute: Performer<'route.write'> = (params, performing) =>
   untilWritten(performing, async () => {
-    const { cluster, ref, router, sides, memory } = await routeOf(performing, params);
+    const { cluster, clusterName, ref, router, sides, memory } = await routeOf(performing, params);
     const object = await cluster.get(ref, performing.signal);
     if (object === undefined) {
       // Nobody reaches anything through a route that is gone.
@@ -33,7 +33,7 @@ export const writeRoute: Performer<'route.write'> = (params, performing) =>
     const marks = marksOf(performing);
     if (params.canary !== null) {
       const armed = performing.document.armed[params.route];
-      if (JSON.stringify(armed?.ops) !== JSON.stringify(armedWrite(cluster.name, ref, plan, marks).ops))
+      if (JSON.stringify(armed?.ops) !== JSON.stringify(armedWrite(clusterName, ref, plan, marks).ops))
         return { type: 'route.write.disarmed', reason: `${spellRef(ref)} is not as it was when its way back was planned` };
     }
     const write = forwardWrite(object, plan, marks, performing.effect.key);

@@ -22,12 +22,12 @@ export const gates = (s: ReleaseSetup, rollout: Rollout) => {
         always: [{ guard: 'paused', target: 'stopped' }, { guard: 'noHold', target: 'done' }],
         after: { hold: { target: 'done' } },
       },
-      // The clock stands still; what was left of it is kept.
+      // The clock stands still; what was left of it is kept. A clock set back takes nothing away and adds nothing.
       stopped: {
         entry: s.assign({
           hold: ({ context }) => ({
             done: context.hold.done,
-            left: context.hold.since === undefined ? context.hold.left : Math.max(0, context.hold.left - (context.now - context.hold.since)),
+            left: context.hold.since === undefined ? context.hold.left : Math.max(0, context.hold.left - Math.max(0, context.now - context.hold.since)),
             since: undefined,
           }),
         }),

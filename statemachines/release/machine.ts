@@ -5,7 +5,7 @@ import { autoscalerOf, retire, rollingBack } from './back.ts';
 import type { Ending, ReleaseContext } from './context.ts';
 import type { ReleaseEvent } from './events.ts';
 import { gates, liveness } from './gates.ts';
-import { openingContext, readings, releaseSetup, remember, without } from './setup.ts';
+import { openingContext, readings, releaseSetup, remember, waive, without } from './setup.ts';
 import { restoring, settling } from './settle.ts';
 import { shift } from './shift.ts';
 import { marks, walk } from './walk.ts';
@@ -72,10 +72,12 @@ export const releaseMachine = (rollout: Rollout) => {
     },
   ];
 
+  // The end of an alert may never be told; a person can say to go on without it.
+  const goOn = s.assign({ paused: undefined, firing: ({ context }) => waive(context.firing) });
   const pausable = {
     pause: { guard: ({ context }: { context: ReleaseContext }) => context.paused === undefined, actions: s.assign({ paused: ({ context, event }) => ({ by: event.by, why: 'by hand', since: context.now }) }) },
-    resume: { guard: 'paused' as const, actions: s.assign({ paused: undefined }) },
-    retry: { guard: 'paused' as const, actions: s.assign({ paused: undefined }) },
+    resume: { guard: 'held' as const, actions: [goOn] },
+    retry: { guard: 'held' as const, actions: [goOn] },
   };
 
   const sendEnding = {

@@ -32,6 +32,8 @@ export const readings = (rollout: Rollout) => {
       Math.max(0, ...routes.map(({ target, route }) => context.facts[target.name]?.routes[route.key]?.lagMs ?? 0)),
     fragile: (context: ReleaseContext): boolean =>
       routes.some(({ target, route }) => context.facts[target.name]?.routes[route.key]?.fragile === true),
+    /** An alert that was there before the canary still fires, and the rollout waits for its end. */
+    heldByAlert: (context: ReleaseContext): boolean => rollout.alertsBefore === 'wait' && Object.values(context.firing).some(({ waived }) => waived !== true),
     exposed: (context: ReleaseContext): boolean => context.exposedAt !== undefined && context.weight > 0,
     /** All that the step waits for has come. */
     gatesOpen: (context: ReleaseContext): boolean => {
@@ -94,7 +96,7 @@ export const releaseSetup = (rollout: Rollout) => {
     },
     guards: {
       /** Something forbids raising exposure: a person, or an alert that was there before the canary. */
-      held: ({ context }) => context.paused !== undefined || (rollout.alertsBefore === 'wait' && Object.keys(context.firing).length > 0),
+      held: ({ context }) => context.paused !== undefined || read.heldByAlert(context),
       paused: ({ context }) => context.paused !== undefined,
       promoting: ({ context }) => read.promoting(context),
       exposed: ({ context }) => read.exposed(context),
@@ -154,5 +156,8 @@ export const openingContext = ({ input }: { input: Opening }): ReleaseContext =>
 /** Without one entry. */
 export const without = <V>(record: Readonly<Record<string, V>>, key: string): Readonly<Record<string, V>> =>
   Object.fromEntries(Object.entries(record).filter(([name]) => name !== key));
+
+/** A person has seen them: they hold nothing up any more, and are still not about this release. */
+export const waive = (firing: ReleaseContext['firing']): ReleaseContext['firing'] => Object.fromEntries(Object.entries(firing).map(([id, alert]) => [id, { ...alert, waived: true }]));
 
 export const remember = (firing: ReleaseContext['firing'], id: string, alert: FiringAlert): ReleaseContext['firing'] => ({ ...firing, [id]: alert });

@@ -1,5 +1,7 @@
 import type { Rollout } from '../definition/rollout.ts';
+import type { ReleaseContext } from './context.ts';
 import { readyIn, weightIn } from './events.ts';
+import { liveness } from './gates.ts';
 import { readings, without, type ReleaseSetup } from './setup.ts';
 import { marks } from './walk.ts';
 
@@ -28,6 +30,13 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
     }),
   });
 
+  /** Standing still with users on the canary: it is looked at all the same. */
+  const standing = (free: (given: { context: ReleaseContext }) => boolean) =>
+    s.createStateConfig({ ...liveness(s, rollout, '#rollingBack'), exit: { type: 'drop', params: { lane: 'traffic' } }, always: { guard: free, target: 'choosing' } });
+  const blocked = (context: ReleaseContext): boolean => context.paused !== undefined || (context.wanted > context.weight && read.heldByAlert(context));
+  /** Once the first route is written, the weight is already that of the step: only a way down is below it. */
+  const pausedGoingUp = ({ context }: { context: ReleaseContext }): boolean => context.paused !== undefined && context.wanted >= context.weight;
+
   /** Refusals and silence have the same answer wherever something is tried on the way up. */
   const goingUp = <E extends string>(effect: E, wait: string) => ({
     [`${effect}.refused`]: { target: '#rollingBack', actions: [giveUp] },
@@ -45,11 +54,12 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
         always: [
           { guard: 'goingDown', target: 'done' },
           { guard: ({ context }) => context.wanted === 0 && read.stepOf(context)?.replicas === undefined, target: 'done' },
-          { guard: 'held' },
+          { guard: 'held', target: 'held' },
           { guard: 'bigEnough', target: 'chosen' },
           { target: 'writing' },
         ],
       },
+      held: standing(({ context }) => context.paused === undefined && !read.heldByAlert(context)),
       writing: {
         entry: {
           type: 'fleet.write',
@@ -134,13 +144,13 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
       choosing: {
         always: [
           { guard: ({ context }) => context.wanted === 0 && context.exposedAt === undefined, target: 'done' },
-          { guard: ({ context }) => context.wanted > context.weight && (context.paused !== undefined || (rollout.alertsBefore === 'wait' && Object.keys(context.firing).length > 0)) },
-          { guard: 'paused' },
+          { guard: ({ context }) => blocked(context), target: 'held' },
           { guard: 'allArmed', target: 'writing', actions: [begin] },
           { guard: 'armed', target: 'choosing', actions: [nextOne], reenter: true },
           { target: 'planning' },
         ],
       },
+      held: standing(({ context }) => !blocked(context)),
       planning: {
         entry: {
           type: 'route.plan',
@@ -179,17 +189,16 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
         on: {
           'route.write.done': [
             { guard: 'lastRoute', target: 'spreading', actions: s.assign({ weight: ({ context }) => context.wanted }) },
+            { guard: pausedGoingUp, target: 'choosing' },
             { target: 'writing', actions: [nextOne], reenter: true },
           ],
-          'route.write.disarmed': {
-            target: 'choosing',
-            actions: s.assign({ armed: ({ context }) => context.armed.filter((key) => key !== read.route(context).route.key) }),
-          },
+          // The way back in the document no longer fits, but it is still the only one there is, until the plan gives another.
+          'route.write.disarmed': 'planning',
           'route.write.foreign': { target: 'choosing', actions: [pauseForForeign, forgetSeen, s.assign({ cursor: 0 })] },
           ...goingUp('route.write', 'waitingToWrite'),
         },
       },
-      waitingToWrite: { after: { backoff: 'writing' } },
+      waitingToWrite: { after: { backoff: [{ guard: pausedGoingUp, target: 'choosing' }, { target: 'writing' }] } },
       spreading: { after: { lag: 'verifying' }, entry: [begin] },
       verifying: {
         entry: {
