@@ -32,6 +32,7 @@ export interface ServeOptions {
 export const serve = async ({ config, secrets = localSecrets(), outer, sandbox }: ServeOptions): Promise<Serving> => {
   const clock = systemClock;
   const embedded = openSqlite(config.database, { clock });
+  await embedded.reclaim();
   const listeners = new Set<(document: DocumentId) => void>();
   const saved = (document: DocumentId): void => {
     for (const listener of listeners) listener(document);
@@ -62,7 +63,7 @@ export const serve = async ({ config, secrets = localSecrets(), outer, sandbox }
   const stopping = new AbortController();
   const sleeping = sleeper(ports.store, ports.queue, clock, (error) => app.log.error(error));
   listeners.add(() => sleeping.nudge());
-  const working = work(ports, stopping.signal, () => undefined);
+  const working = work(ports, stopping.signal);
   await app.listen({ host: config.listen.host, port: config.listen.port });
   const { port } = app.server.address() as AddressInfo;
   return {

@@ -10,6 +10,11 @@ import { openDatabase } from './database.ts';
 export interface Embedded {
   readonly store: Store;
   readonly queue: Queue;
+  /**
+   * Makes every message receivable again that somebody had in hand. For a process that begins: whoever had them is dead, or is a
+   * second process, whose work is then done twice, which the version condition of the store makes harmless.
+   */
+  reclaim(): Promise<void>;
   /** Closes both, after what was already asked for is durable. */
   close(): Promise<void>;
 }
@@ -22,6 +27,7 @@ export interface Embedded {
 export const openSqlite = (path: string, { clock }: { readonly clock: Clock }): Embedded => {
   const db = openDatabase(path);
   const commits = sharedCommits(db);
+  const reclaim = db.prepare('UPDATE messages SET held = 0, visible_at = min(visible_at, ?) WHERE held = 1');
   const open = new Set(['store', 'queue']);
   const closer = (part: string) => (): void => {
     commits.flush();
@@ -32,6 +38,9 @@ export const openSqlite = (path: string, { clock }: { readonly clock: Clock }): 
   return {
     store,
     queue,
+    reclaim: async () => {
+      await commits.write(() => reclaim.run(clock.now()));
+    },
     close: async () => {
       await store.close();
       await queue.close();

@@ -6,11 +6,11 @@ import { handleDelivery, visibilityMs } from './worker.ts';
 const workers = { urgent: 16, normal: 64 } as const;
 
 /** Takes messages as they arrive, until the signal aborts; resolves when the last one taken is done. */
-export const pump = async (ports: Ports, signal: AbortSignal, handled: () => void): Promise<void> => {
-  await Promise.all([drain(ports, 'urgent', signal, handled), drain(ports, 'normal', signal, handled)]);
+export const pump = async (ports: Ports, signal: AbortSignal): Promise<void> => {
+  await Promise.all([drain(ports, 'urgent', signal), drain(ports, 'normal', signal)]);
 };
 
-const drain = (ports: Ports, lane: keyof typeof workers, signal: AbortSignal, handled: () => void): Promise<void> =>
+const drain = (ports: Ports, lane: keyof typeof workers, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const busy = new Set<Promise<void>>();
     let asking = false;
@@ -22,7 +22,6 @@ const drain = (ports: Ports, lane: keyof typeof workers, signal: AbortSignal, ha
     const work = (delivery: Delivery): void => {
       const done = handleDelivery(ports, delivery).finally(() => {
         busy.delete(done);
-        handled();
         // Its group is free again, and so is its worker.
         void ask();
         finish();

@@ -29,7 +29,7 @@ export const sleeper = (store: Store, queue: Queue, clock: Clock, onError: (erro
   let again = false;
   let stopped = false;
   /** Woken already and not saved since: asking for them again at once would spin. */
-  const settleMs = 50;
+  const settleMs = 250;
 
   const round = async (): Promise<void> => {
     if (running) {

@@ -12,11 +12,16 @@ export interface Mistake {
 
 export type Compiled = { readonly ok: true; readonly rollout: Rollout } | { readonly ok: false; readonly mistakes: readonly Mistake[] };
 
+/** Characters of JSON that a definition may take, so that a release's document stays below its 32 KB. */
+const largestDefinition = 16_384;
+
 /** Checks a definition as a user wrote it and takes its shorthands apart. Never throws. */
 export const compileDefinition = (written: unknown): Compiled => {
   const parsed = definitionSchema.safeParse(written);
   if (!parsed.success) return { ok: false, mistakes: parsed.error.issues.flatMap((issue) => explain(issue, written, [])) };
   const rollout = normalise(parsed.data);
+  const size = JSON.stringify(rollout).length;
+  if (size > largestDefinition) return { ok: false, mistakes: [{ path: [], message: `it takes ${size} characters; allowed are ${largestDefinition}, because every release keeps its own copy` }] };
   const mistakes = [...stepMistakes(parsed.data, rollout), ...targetMistakes(rollout), ...triggerMistakes(rollout)];
   return mistakes.length === 0 ? { ok: true, rollout } : { ok: false, mistakes };
 };

@@ -160,4 +160,7 @@ export const without = <V>(record: Readonly<Record<string, V>>, key: string): Re
 /** A person has seen them: they hold nothing up any more, and are still not about this release. */
 export const waive = (firing: ReleaseContext['firing']): ReleaseContext['firing'] => Object.fromEntries(Object.entries(firing).map(([id, alert]) => [id, { ...alert, waived: true }]));
 
-export const remember = (firing: ReleaseContext['firing'], id: string, alert: FiringAlert): ReleaseContext['firing'] => ({ ...firing, [id]: alert });
+/** Alerts that are remembered at once; a storm must not fill the document. */
+const keptAlerts = 50;
+export const remember = (firing: ReleaseContext['firing'], id: string, alert: FiringAlert): ReleaseContext['firing'] =>
+  Object.fromEntries([...Object.entries(firing), [id, alert] as const].slice(-keptAlerts));

@@ -60,6 +60,7 @@ export type RolloutEvent = { readonly by: string; readonly id: string } & (
 const keptVersions = 10;
 const keptQuarantines = 50;
 const keptWaiting = 10;
+const keptAlerts = 50;
 
 /** What becomes of a version somebody wants, and why not where nothing does. */
 type Decision = { readonly kind: 'begin' | 'wait' | 'supersede' } | { readonly kind: 'ignore'; readonly why: string };
@@ -262,6 +263,6 @@ export const rolloutMachine = (rollout: Rollout) => {
 const firingAfter = (firing: RolloutContext['firing'], event: RolloutEvent): RolloutContext['firing'] => {
   if (event.type !== 'alert') return firing;
   const id = firingId(event);
-  if (event.status === 'firing') return { ...firing, [id]: { startsAt: event.startsAt, name: alertName(event) } };
+  if (event.status === 'firing') return Object.fromEntries([...Object.entries(firing), [id, { startsAt: event.startsAt, name: alertName(event) }] as const].slice(-keptAlerts));
   return Object.fromEntries(Object.entries(firing).filter(([other]) => other !== id));
 };
