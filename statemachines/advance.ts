@@ -145,13 +145,15 @@ const settle = (document: Document, input: Input, machine: AnyStateMachine, next
     else if (type === 'define') {
       definition = given['definition'] as Json;
       index = indexOf(definition as unknown as Rollout);
-      claims = claimsOf(definition as unknown as Rollout);
+      claims = [...new Set([...claims, ...claimsOf(definition as unknown as Rollout)])];
     } else if (isEffectName(type)) effects.push({ key: `${version}/${effects.length}`, name: type, params: given });
     else if (type !== '(anonymous)' && !type.startsWith('xstate.assign')) throw new Error(`the machine ${machine.id} asks for ${JSON.stringify(type)}, which no effect is called`);
     else if (type === '(anonymous)') throw new Error(`the machine ${machine.id} has an inline action, which nobody would run`);
   }
   const keyed = effects.map((effect, at) => ({ ...effect, key: `${version}/${at}` }));
   const { value, context, status } = machine.getPersistedSnapshot(next) as unknown as Snapshot;
+  // A release that began under an earlier definition still holds what that one named.
+  if (document.kind === 'rollout' && context['active'] === undefined) claims = claimsOf(definition as unknown as Rollout);
   const changes = { snapshot: { status, value, context: plain(context) }, timers, outbox: [...outbox, ...keyed], armed, definition, index, claims };
   return bump(document, input, changes, outcome, now, keyed, said.join('; '));
 };

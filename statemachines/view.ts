@@ -37,7 +37,8 @@ export interface ReleaseView {
   readonly image: string;
   readonly tag?: string;
   readonly digest?: string;
-  readonly from?: { readonly tag?: string; readonly digest: string };
+  /** What stable ran when the release began: as Sluice released it, or as its image was called. */
+  readonly from?: { readonly tag?: string; readonly digest?: string };
   readonly startedBy: string;
   readonly startedAt: Millis;
   readonly endedAt?: Millis;
@@ -49,6 +50,8 @@ export interface ReleaseView {
   readonly verdicts: readonly VerdictView[];
   readonly waitingFor: { readonly what: string; readonly since: Millis; readonly until?: Millis };
   readonly next: string;
+  /** Route objects, and so writes of a way back. */
+  readonly routes: number;
   readonly question?: { readonly step: number; readonly question: string };
   readonly paused?: { readonly by: string; readonly why: string; readonly since: Millis };
   /** Users may be on the canary. */
@@ -92,7 +95,7 @@ export const viewRelease = (document: Document): ReleaseView => {
     image: context.image,
     ...(context.tag === undefined ? {} : { tag: context.tag }),
     ...(context.digest === undefined ? {} : { digest: context.digest }),
-    ...(context.from === undefined ? {} : { from: { digest: context.from.digest, ...(context.from.tag === undefined ? {} : { tag: context.from.tag }) } }),
+    ...fromOf(context),
     startedBy: context.startedBy,
     startedAt: context.startedAt,
     ...(over ? { endedAt: document.updatedAt } : {}),
@@ -123,13 +126,21 @@ export const viewRelease = (document: Document): ReleaseView => {
       looks,
     })),
     waitingFor: waitingFor(document, rollout, context, phase),
-    next: nextOf(rollout, context, phase),
+    next: nextOf(rollout, context, phase, document.snapshot.value),
+    routes: allRoutes(rollout).length,
     ...(asking ? { question: { step: context.step, question: step?.question ?? '' } } : {}),
     ...(context.paused === undefined ? {} : { paused: context.paused }),
     exposed: context.exposedAt !== undefined && context.weight > 0,
     ...(context.ending === undefined ? {} : { ending: context.ending }),
     state: document.snapshot.value,
   };
+};
+
+const fromOf = (context: ReleaseContext): Pick<ReleaseView, 'from'> => {
+  const { from } = context;
+  if (from !== undefined) return { from: { digest: from.digest, ...(from.tag === undefined ? {} : { tag: from.tag }) } };
+  const [, tag, digest] = /^[^@]*?(?::([^:/@]+))?(?:@(.+))?$/.exec(Object.values(context.facts)[0]?.image ?? '') ?? [];
+  return tag === undefined && digest === undefined ? {} : { from: { ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) } };
 };
 
 const waitingFor = (document: Document, rollout: Rollout, context: ReleaseContext, phase: Phase): ReleaseView['waitingFor'] => {
@@ -183,12 +194,13 @@ const gatesLeft = (rollout: Rollout, context: ReleaseContext, timer: (name: stri
   return { what: left.join('; '), ...(context.hold.done ? {} : timer('hold')) };
 };
 
-const nextOf = (rollout: Rollout, context: ReleaseContext, phase: Phase): string => {
+const nextOf = (rollout: Rollout, context: ReleaseContext, phase: Phase, state: Json): string => {
   const routes = allRoutes(rollout)
     .map(({ route }) => `${route.kind} ${rollout.namespace}/${route.name}`)
     .join(', ');
   const following = rollout.steps[context.step + 1];
   if (phase === 'preparing') return `weight ${rollout.steps[0]?.weight ?? 0} %: patch ${routes}`;
+  if (phase === 'stepping' && !placeOf(state).startsWith('stepping.gating') && context.weight !== context.wanted) return `weight ${context.wanted} %: patch ${routes}`;
   if (phase === 'stepping') return following === undefined ? `promote: all users on the new version, patch ${routes}` : `weight ${following.weight} %: patch ${routes}`;
   if (phase === 'promoting') return `watch for ${spell(rollout.watchMs)}`;
   if (phase === 'watching') return 'stable gets the new version, then its users back';

@@ -45,7 +45,7 @@ export const rollingBack = (s: ReleaseSetup, rollout: Rollout) => {
       },
       // Until the slowest proxy has taken the write, requests may still reach the canary.
       spreading: {
-        entry: s.assign({ weight: 0 }),
+        entry: s.assign({ weight: 0, seen: {} }),
         always: { guard: ({ context }) => context.armed.length === 0, target: 'done' },
         after: { lag: 'done' },
       },

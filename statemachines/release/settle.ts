@@ -22,7 +22,7 @@ const routesToStable = (s: ReleaseSetup, rollout: Rollout, giveUp: string | unde
       }),
       onDone: 'spreading',
     },
-    spreading: { entry: s.assign({ weight: 0 }), after: { lag: 'verifying' } },
+    spreading: { entry: s.assign({ weight: 0, seen: {} }), after: { lag: 'verifying' } },
     verifying: {
       ...walk(s, rollout, {
         effect: 'route.verify',

@@ -251,6 +251,11 @@ export const rolloutMachine = (rollout: Rollout) => {
             target: 'free',
             actions: [
               { type: 'say', params: ({ context, event }) => ({ text: `unlocked by ${event.by} while release ${context.active?.n ?? 0} had not ended: ${event.reason}` }) },
+              // Whatever still works on it must not go on beside the next release.
+              {
+                type: 'document.send',
+                params: ({ context, event }) => ({ to: releaseId(rollout, context.active?.n ?? 0), id: event.id, urgent: true, event: { type: 'abort', reason: `unlocked: ${event.reason}` } }),
+              },
               s.assign({ active: undefined }),
             ],
           },
