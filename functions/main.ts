@@ -1,14 +1,20 @@
+import { enableCompileCache, flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
-import { loadConfig, readConfig } from './config.ts';
-import { serve } from './serve.ts';
 
 /** Serves by a configuration file until SIGINT or SIGTERM; prints where it listens once it does. */
 export const serveUntilStopped = async (configPath: string | undefined): Promise<void> => {
+  // Most of a start is compiling, and a process that takes over a rollback has a second for all of it.
+  enableCompileCache();
+  const [{ loadConfig, readConfig }, { serve }] = await Promise.all([import('./config.ts'), import('./serve.ts')]);
   const serving = await serve({ config: configPath === undefined ? readConfig({}) : await loadConfig(configPath) });
-  process.stdout.write(`sluice listens on ${serving.url}\n`);
-  await new Promise<void>((resolve) => {
+  const told = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
+  process.stdout.write(`sluice listens on ${serving.url}\n`);
+  // The first alert shall not wait for the cluster client. Kept now, because a killed process keeps nothing.
+  await import('@kubernetes/client-node');
+  flushCompileCache();
+  await told;
   await serving.stop();
 };
 

@@ -37,7 +37,7 @@ export const operatingCommands = ({ program, run }: Registrar): void => {
       .summary('push an image into the sandbox')
       .description('Pushes an image into the registry of the sandbox, which tells Sluice as a real registry would. Only the sandbox has one.')
       .option('-e, --env <name=value...>', 'environment of its pods, e.g. how they misbehave')
-      .addHelpText('after', '\nExamples:\n  sluice push registry.example.com/team/demo:1.5.0\n  sluice push registry.example.com/team/demo:1.5.1 -e FAIL=0.2'),
+      .addHelpText('after', '\nExamples:\n  sluice push registry.example.com/team/demo:1.5.0\n  sluice push registry.example.com/team/demo:1.5.1 -e ERROR_RATE=0.2'),
     async ({ api, output }, [text = ''], { env = [] }) => {
       const { image, tag } = imageReference(text);
       if (tag === undefined) throw new Failure(exitCodes.usage, 'noTag', `${text} has no tag; allowed is host/repository:tag`);

@@ -127,11 +127,11 @@ if (values.exit) await stop(asItShould ? 0 : 1);
 else {
   process.stdout.write(`
 ${pc.bold('Now play')} (in another terminal, in this folder; this is the sandbox, nothing real can break):
-  bin/sluice get demo -w                                      watch it
-  bin/sluice push ${image} 1.3.0              release another version
-  bin/sluice push ${image} 1.4.0 --env ERROR_RATE=0.3   release a bad one
-  bin/sluice abort demo                                       take everybody back, whatever is going on
-  curl -i ${gateway}                              be a visitor
+  bin/sluice get demo -w                                            watch it
+  bin/sluice push ${image}:1.3.0                     release another version
+  bin/sluice push ${image}:1.4.0 -e ERROR_RATE=0.3   release a bad one
+  bin/sluice abort demo                                             take everybody back, whatever is going on
+  curl -i ${gateway}                                    be a visitor
 ${pc.dim('Ctrl-C ends it.')}
 `);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop(0));

@@ -128,7 +128,11 @@ const planOf = async (ports: Ports, rollout: Rollout, image: string | undefined)
       problems.push(error instanceof Error ? error.message : String(error));
     }
   }
-  const from = Object.values(facts)[0]?.image ?? '?';
-  const to = digest === '' ? (reference ?? 'the version to come') : `${reference ?? ''}@${digest.slice('sha256:'.length, 'sha256:'.length + 6)}…`;
-  return planRelease(rollout, facts, { from, to }, problems);
+  const stable = Object.values(facts)[0]?.image ?? '?';
+  const from = stable.slice(repositoryOf(stable).length).replace(/^:/, '');
+  const to = digest === '' ? (reference ?? 'the version to come') : reference === digest ? digest : `${reference ?? ''}@${digest}`;
+  return planRelease(rollout, facts, { from: short(from), to: short(to) }, problems);
 };
+
+/** Digests as people read them: their first digits. */
+const short = (version: string): string => version.replace(/sha256:([0-9a-f]{8})[0-9a-f]{56}/, '$1');
