@@ -60,9 +60,7 @@ const wholeRelease = async (abortAt?: number): Promise<{ end: unknown; phase: un
 const run = async (world: EmbeddedWorld, abortAt: number | undefined): Promise<Document | undefined> => {
   if (abortAt !== undefined) {
     await world.drive((release) => over(release) || ((release?.snapshot.context as unknown as ReleaseContext | undefined)?.seen['demo/IngressRoute/demo']?.canary ?? 0) >= abortAt);
-    await world.ports.queue.send([
-      { id: 'abort', lane: 'urgent', group: 'release/pro/demo/1', body: { type: 'input', input: { id: 'abort', document: 'release/pro/demo/1', event: { type: 'abort', reason: 'test' }, receivedAt: world.clock.now(), by: 'ada' } } },
-    ]);
+    await world.command({ type: 'abort', reason: 'test' });
   }
   return world.drive(over);
 };
