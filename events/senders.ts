@@ -7,5 +7,3 @@ export const senders = {
   alertmanager: parseAlertmanager,
   distribution: parseDistribution,
 } as const satisfies Record<string, Parser>;
-
-export type SenderKind = keyof typeof senders;

@@ -51,7 +51,7 @@ export const readConfig = (written: unknown, where = 'configuration'): Config =>
   return parsed.data;
 };
 
-export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 /** Reads a configuration file; a relative database path is meant from the file's folder. */
 export const loadConfig = async (path: string): Promise<Config> => {

@@ -1,23 +1,12 @@
 import { initialTransition, transition, type AnyMachineSnapshot, type AnyStateMachine } from 'xstate';
 import type { DocumentId, Input, Json, Millis } from '../events/input.ts';
+import { bump, type Advanced } from './advanced.ts';
 import { claimsOf, indexOf, type Rollout } from './definition/rollout.ts';
-import type { ArmedWrite, Document, JournalRow, Outcome, Snapshot, Timer } from './document.ts';
+import type { ArmedWrite, Document, Snapshot, Timer } from './document.ts';
 import { effectTable, isEffectName, type Effect } from './effects.ts';
 import { machineOf, machineVersions } from './machines.ts';
 import { rescue } from './rescue.ts';
 import { awaitedTimers, timerEvent, timerName } from './timers.ts';
-
-/** While its outbox holds something, a document is looked at again at the latest after this, whatever happened to its worker. */
-const outboxPatience: Millis = 15_000;
-/** Ids of outside inputs that a rollout's document remembers; a release remembers all of its own. */
-const rolloutMemory = 200;
-
-/** What `advance` made of an input. `document` is undefined only for an input to a document that does not exist. */
-export interface Advanced {
-  readonly outcome: Outcome;
-  readonly document: Document | undefined;
-  readonly row?: JournalRow;
-}
 
 /**
  * One input for one document, judged at `now`. Pure: no clock, no I/O, no randomness; the same arguments give the same result.
@@ -160,34 +149,6 @@ const settle = (document: Document, input: Input, machine: AnyStateMachine, next
 
 /** Drops the time and what JSON would drop, so that a document is the same before and after it was stored. */
 const plain = ({ now: _now, ...context }: Snapshot['context']): Snapshot['context'] => JSON.parse(JSON.stringify(context)) as Snapshot['context'];
-
-/** The document of the next version with these changes, and its row of the journal. */
-export const bump = (document: Document, input: Input, changes: Partial<Document>, outcome: 'moved' | 'noted', now: Millis, effects: readonly Effect[], said = ''): Advanced => {
-  const fromOutside = input.effect === undefined && input.timer === undefined;
-  const seen = fromOutside ? [...document.seen, input.id] : document.seen;
-  const { wakeAt: _previous, ...rest } = document;
-  const next: Document = {
-    ...rest,
-    ...changes,
-    version: document.version + 1,
-    seen: document.kind === 'rollout' ? seen.slice(-rolloutMemory) : seen,
-    updatedAt: now,
-  };
-  const wakes = [...Object.values(next.timers).map(({ dueAt }) => dueAt), ...(next.outbox.length > 0 ? [now + outboxPatience] : [])];
-  const saved: Document = wakes.length === 0 ? next : { ...next, wakeAt: Math.min(...wakes) };
-  const row: JournalRow = {
-    document: document.id,
-    version: saved.version,
-    at: now,
-    machine: saved.machine,
-    input,
-    outcome,
-    state: saved.snapshot.value,
-    effects,
-    ...(said === '' ? {} : { said }),
-  };
-  return { outcome, document: saved, row };
-};
 
 /** Inputs for the timers of a document that are due, earliest first. */
 export const dueTimers = (document: Document, now: Millis): readonly Input[] =>

@@ -1,5 +1,5 @@
 import type { Input, Millis } from '../events/input.ts';
-import { bump, type Advanced } from './advance.ts';
+import { bump, type Advanced } from './advanced.ts';
 import type { Document } from './document.ts';
 import type { Effect } from './effects.ts';
 

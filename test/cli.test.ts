@@ -391,7 +391,7 @@ describe('what the server says is shown', () => {
   test('push hands the sandbox an image and how its pods behave', async () => {
     api.answers.set('POST /api/sandbox/push', { body: {} });
     expect((await sluice(['push', 'host/team/demo:1.5.1', '-e', 'ERROR_RATE=0.2', '-e', 'URL=a=b'])).exit).toBe(0);
-    expect(posted()).toEqual([{ image: 'host/team/demo', tag: '1.5.1', env: { FAIL: '0.2', URL: 'a=b' } }]);
+    expect(posted()).toEqual([{ image: 'host/team/demo', tag: '1.5.1', env: { ERROR_RATE: '0.2', URL: 'a=b' } }]);
   });
 });
 

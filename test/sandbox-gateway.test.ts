@@ -80,7 +80,7 @@ describe('the gateway of a sandbox', () => {
     await sandbox.cluster.patch(ref(made.apiVersion, made.kind, 'demo'), [{ op: 'remove', path: '/spec/routes/0/services/1' }]);
     await sandbox.cluster.patch(ref('apps/v1', 'Deployment', 'canary'), [{ op: 'replace', path: '/spec/replicas', value: 0 }]);
     clock.advance(4000);
-    const statuses = Array.from({ length: 10 }, () => sandbox.gateway.route(ask).status).sort();
+    const statuses = Array.from({ length: 10 }, () => sandbox.gateway.route(ask).status).sort((a, b) => a - b);
     expect(statuses).toEqual([200, 200, 200, 200, 200, 502, 502, 502, 502, 502]);
     clock.advance(2000);
     expect(Array.from({ length: 10 }, () => sandbox.gateway.route(ask).status)).toEqual(Array(10).fill(200));

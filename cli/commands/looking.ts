@@ -16,7 +16,7 @@ import { count } from '../../web/public/words.js';
 /** The fleet is asked for this often while it is watched. */
 const fleetEveryMs = 2_000;
 
-export const wholeNumber = (text: string): number => {
+const wholeNumber = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number, 0 or more.');
   return Number(text);
 };

@@ -21,7 +21,7 @@ export const rolloutNamed = async (store: Store, named: Named): Promise<Document
 };
 
 /** The running release, or the last one. */
-export const newestRelease = async (store: Store, named: Named, rollout: Document): Promise<Document | undefined> => {
+const newestRelease = async (store: Store, named: Named, rollout: Document): Promise<Document | undefined> => {
   const n = contextOf(rollout).active?.n ?? contextOf(rollout).counter;
   return n === 0 ? undefined : store.load(releaseId(named, n));
 };

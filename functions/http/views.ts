@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { advance } from '../../statemachines/advance.ts';
 import { releaseId, rolloutId } from '../../statemachines/definition/rollout.ts';
-import type { Document, JournalRow } from '../../statemachines/document.ts';
+import type { JournalRow } from '../../statemachines/document.ts';
+import { replay } from '../../statemachines/replay.ts';
 import type { RolloutContext } from '../../statemachines/rollout/machine.ts';
 import { gate } from './access.ts';
 import { historyOf, rolloutNamed, viewOf, type Named } from './documents.ts';
@@ -104,17 +104,4 @@ export const viewRoutes = (app: FastifyInstance, { config, secrets, ports, onSav
       await send();
     });
   });
-};
-
-/** Feeds a journal through `advance` again: the same machine version must reach the same states. */
-export const replay = (rows: readonly JournalRow[]): { ok: true; rows: number } | { ok: false; version: number; expected: unknown; reached: unknown } => {
-  let document: Document | undefined;
-  for (const row of rows) {
-    const advanced = advance(document, row.input, row.at);
-    document = advanced.document;
-    const reached = { outcome: advanced.row?.outcome ?? advanced.outcome, state: document?.snapshot.value, effects: advanced.row?.effects };
-    const expected = { outcome: row.outcome, state: row.state, effects: row.effects };
-    if (JSON.stringify(reached) !== JSON.stringify(expected)) return { ok: false, version: row.version, expected, reached };
-  }
-  return { ok: true, rows: rows.length };
 };

@@ -16,12 +16,12 @@ export const writeFleet: Performer<'fleet.write'> = (params, performing) =>
     const { target, cluster, facts } = await targetOf(performing, params.target);
     const belonging = belongingOf(performing);
     const ref = { ...workloadRef(rolloutOf(performing), target), name: canaryName(target.workload.name) };
-    const canary = await cluster.get(ref, performing.signal);
+    const stableRef = workloadRef(rolloutOf(performing), target);
+    const [canary, stable] = await Promise.all([cluster.get(ref, performing.signal), existing(cluster, stableRef, performing.signal)]);
+    if (hashOf(at(stable, 'spec', 'template')) !== params.template)
+      return { type: 'fleet.write.changed', ...foreign(stable, `the pod template of ${spellRef(stableRef)}`, 'spec', 'template') };
     if (canary !== undefined) return scale(cluster, canary, params.replicas, belonging, performing);
 
-    const stable = await existing(cluster, workloadRef(rolloutOf(performing), target), performing.signal);
-    if (hashOf(at(stable, 'spec', 'template')) !== params.template)
-      return { type: 'fleet.write.changed', ...foreign(stable, `the pod template of ${spellRef(workloadRef(rolloutOf(performing), target))}`, 'spec', 'template') };
     const service = await existing(cluster, { apiVersion: 'v1', kind: 'Service', namespace: belonging.namespace, name: target.workload.service }, performing.signal);
     const marker = await mark(cluster, markerObject(target, belonging), belonging, performing);
     await create(cluster, canaryService(target, stable, service, marker, belonging), belonging, performing);

@@ -1,6 +1,6 @@
 import type { InputEvent, Json } from '../../events/input.ts';
 import { canaryName, type Rollout, type RouteRef, type Target } from '../../statemachines/definition/rollout.ts';
-import type { Document, ObjectRef } from '../../statemachines/document.ts';
+import type { Document, JsonPatchOp, ObjectRef } from '../../statemachines/document.ts';
 import type { Effect, EffectName, EffectParams, TargetFacts } from '../../statemachines/effects.ts';
 import type { ReleaseContext } from '../../statemachines/release/context.ts';
 import { ClusterError, type Cluster, type KubeObject } from '../cluster/port.ts';
@@ -81,6 +81,21 @@ export const untilWritten = async <T>({ signal }: Performing, attempt: () => Pro
     } catch (error) {
       if (!(error instanceof ClusterError) || error.failure !== 'conflict' || signal.aborted) throw error;
     }
+  }
+};
+
+/**
+ * Sends operations that carry the resourceVersion of the object they were made from. The API server applies a patch before it compares
+ * versions, so one whose paths are gone is answered 422 although it only came too late: that is a conflict as well.
+ */
+export const patchAsRead = async ({ signal }: Performing, cluster: Cluster, ref: ObjectRef, object: KubeObject, ops: readonly JsonPatchOp[]): Promise<void> => {
+  try {
+    await cluster.patch(ref, ops, { signal });
+  } catch (error) {
+    if (!(error instanceof ClusterError) || error.failure !== 'invalid') throw error;
+    const now = await cluster.get(ref, signal);
+    if (now?.metadata.resourceVersion === object.metadata.resourceVersion) throw error;
+    throw new ClusterError('conflict', error.message, { cause: error });
   }
 };
 

@@ -1,7 +1,7 @@
 import type { Json } from '../../events/input.ts';
 import { ClusterError } from '../cluster/port.ts';
 import { armedWrite, cleanOps, forwardWrite, restoreOps, slowRestore } from '../routing/armed.ts';
-import { assertWanted, contextOf, existing, foreign, marksOf, routeOf, spellRef, untilWritten, type Performer } from './performing.ts';
+import { assertWanted, contextOf, existing, foreign, marksOf, patchAsRead, routeOf, spellRef, untilWritten, type Performer } from './performing.ts';
 
 /** Computes the way back from the state that the coming write will leave (invariant 11). Writes nothing. */
 export const planRoute: Performer<'route.plan'> = async (params, performing) => {
@@ -39,7 +39,7 @@ export const writeRoute: Performer<'route.write'> = (params, performing) =>
     const write = forwardWrite(object, plan, marks, performing.effect.key);
     if (!write.ok) throw new ClusterError('invalid', write.problem);
     if (write.ops.length === 0) return { type: 'route.write.done', changed: false };
-    await cluster.patch(ref, write.ops, { signal: performing.signal });
+    await patchAsRead(performing, cluster, ref, object, write.ops);
     return { type: 'route.write.done', changed: true };
   });
 
@@ -80,7 +80,7 @@ export const restoreRoute: Performer<'route.restore'> = async (params, performin
     const write = slowRestore(object, router, sides, armed.memory, marksOf(performing), effect.key);
     // Another release holds the object: nothing of this one is on it any more.
     if (!write.ok) return { type: 'route.restore.done' };
-    await cluster.patch(armed.object, write.ops, { signal });
+    await patchAsRead(performing, cluster, armed.object, object, write.ops);
     return { type: 'route.restore.done' };
   });
 };
@@ -93,6 +93,6 @@ export const cleanRoute: Performer<'route.clean'> = (params, performing) =>
     if (object === undefined) return { type: 'route.clean.done' };
     await assertWanted(performing);
     const write = cleanOps(object, marksOf(performing));
-    if (write.ok && write.ops.length > 0) await cluster.patch(ref, write.ops, { signal: performing.signal });
+    if (write.ok && write.ops.length > 0) await patchAsRead(performing, cluster, ref, object, write.ops);
     return { type: 'route.clean.done' };
   });

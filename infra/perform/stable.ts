@@ -3,7 +3,7 @@ import { readyEndpoints } from '../workload/endpoints.ts';
 import { at, containersOf, hashOf, listAt, templateWith } from '../workload/template.ts';
 import { assertWanted, contextOf, existing, foreign, rolloutOf, spellRef, targetOf, untilWritten, workloadRef, type Performer } from './performing.ts';
 
-/** Writes one image into stable's template, provided that nothing else in the template has changed since the release began. */
+/** Writes one image into stable's template; on the way on only if nothing else in the template has changed since the release began. */
 export const writeTemplate: Performer<'template.write'> = (params, performing) =>
   untilWritten(performing, async () => {
     const { target, cluster, facts } = await targetOf(performing, params.target);
@@ -13,8 +13,9 @@ export const writeTemplate: Performer<'template.write'> = (params, performing) =
     const { container = '', image = '', pinned = '' } = facts ?? {};
     const position = containersOf(stable).findIndex(({ name }) => name === container);
     const found = containersOf(stable)[position]?.image;
-    const otherwise = hashOf(templateWith(stable, container, image)) === params.template;
-    if (!otherwise || (found !== image && found !== pinned)) return { type: 'template.write.changed', ...foreign(stable, `the pod template of ${spellRef(ref)}`, 'spec', 'template') };
+    // On the way back the image is all that counts: what else somebody changed is his, and must not hold users on the canary.
+    const asItWas = params.back || hashOf(templateWith(stable, container, image)) === params.template;
+    if (!asItWas || (found !== image && found !== pinned)) return { type: 'template.write.changed', ...foreign(stable, `the pod template of ${spellRef(ref)}`, 'spec', 'template') };
     if (found === params.image) return { type: 'template.write.done' };
     const path = `/spec/template/spec/containers/${position}`;
     await cluster.patch(

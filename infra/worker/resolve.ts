@@ -1,5 +1,4 @@
 import type { Announcement, DocumentId, Input } from '../../events/input.ts';
-import { rolloutId } from '../../statemachines/definition/rollout.ts';
 import type { RolloutContext } from '../../statemachines/rollout/machine.ts';
 import type { Message } from '../queue/port.ts';
 import type { Store } from '../store/port.ts';
@@ -30,14 +29,8 @@ const message = ({ id, fact, receivedAt, source }: Announcement, document: Docum
 };
 
 /** The release that runs for a rollout now. */
-export const activeRelease = async (store: Store, rollout: DocumentId): Promise<DocumentId | undefined> => {
+const activeRelease = async (store: Store, rollout: DocumentId): Promise<DocumentId | undefined> => {
   const document = await store.load(rollout);
   const { active } = (document?.snapshot.context ?? {}) as Partial<RolloutContext>;
   return active === undefined ? undefined : rollout.replace(/^rollout\//, 'release/') + `/${active.n}`;
-};
-
-/** The rollout a release belongs to. */
-export const rolloutOfRelease = (release: DocumentId): DocumentId => {
-  const [, namespace = '', name = ''] = release.split('/');
-  return rolloutId({ namespace, name });
 };

@@ -4,8 +4,8 @@ import type { KubeObject } from '../cluster/port.ts';
 import { fieldsAt, listAt, templateWith } from './template.ts';
 
 /** Labels that name the release an object belongs to. */
-export const rolloutLabel = 'sluice.dev/rollout';
-export const releaseLabel = 'sluice.dev/release';
+const rolloutLabel = 'sluice.dev/rollout';
+const releaseLabel = 'sluice.dev/release';
 
 export interface Belonging {
   readonly rollout: string;
@@ -13,7 +13,7 @@ export interface Belonging {
   readonly release: number;
 }
 
-export const labelsOf = ({ rollout, release }: Belonging): Record<string, string> => ({
+const labelsOf = ({ rollout, release }: Belonging): Record<string, string> => ({
   [rolloutLabel]: rollout,
   [releaseLabel]: String(release),
   'app.kubernetes.io/managed-by': 'sluice',

@@ -39,8 +39,9 @@ export const releaseMachine = (rollout: Rollout) => {
     end((event) => ({ outcome, reason: 'reason' in event ? String(event.reason) : event.type === 'supersede' ? `superseded by ${event.tag}` : 'cancelled', bad: false, by: event.by }));
 
   /** What an alert does while users may be on the canary. `back` is the way back from where the release is. */
+  const backByAlert = (back: string) => ({ guard: 'alertAbout' as const, target: back, actions: [byAlert] });
   const onAlert = (back: string) => [
-    { guard: 'alertAbout' as const, target: back, actions: [byAlert] },
+    backByAlert(back),
     {
       guard: 'alertPauses' as const,
       actions: s.assign({ paused: ({ context, event }) => ({ by: 'sluice', why: event.type === 'alert' ? `alert ${alertName(event)}` : 'an alert', since: context.now }) }),
@@ -260,9 +261,10 @@ export const releaseMachine = (rollout: Rollout) => {
         },
       },
 
+      // Nothing pauses here, neither people nor alerts: half a settled version helps nobody.
       settling: {
         id: 'settling',
-        on: { abort: { target: '#restoring', actions: [aborted] }, alert: onAlert('#restoring') },
+        on: { abort: { target: '#restoring', actions: [aborted] }, alert: [backByAlert('#restoring'), ...onAlertBefore] },
         ...settling(s, rollout),
       },
 
@@ -271,7 +273,7 @@ export const releaseMachine = (rollout: Rollout) => {
         id: 'halted',
         type: 'parallel',
         exit: { type: 'drop', params: { lane: 'traffic' } },
-        on: { abort: { target: '#restoring', actions: [aborted] }, alert: onAlert('#restoring'), retry: '#settling' },
+        on: { abort: { target: '#restoring', actions: [aborted] }, alert: [backByAlert('#restoring'), ...onAlertBefore], retry: '#settling' },
         states: { person: {}, liveness: liveness(s, rollout, '#restoring') },
       },
 

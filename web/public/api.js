@@ -18,7 +18,7 @@ const headers = () => {
 };
 
 /** `status` 0: the server was not reached. */
-export class Refused extends Error {
+class Refused extends Error {
   constructor(status, message) {
     super(message);
     this.status = status;

@@ -129,7 +129,7 @@ const wish = ({ name, params }) => {
 };
 
 /** Who sent it, where somebody did: results and timers are Sluice's own. */
-export const whoWords = ({ by, effect, timer }) => (effect !== undefined || timer !== undefined || by === undefined || by === 'sluice' ? '' : by);
+const whoWords = ({ by, effect, timer }) => (effect !== undefined || timer !== undefined || by === undefined || by === 'sluice' ? '' : by);
 
 const outcomeNames = { moved: '', noted: 'no effect', duplicate: 'had come before', stale: 'too late', early: 'too early' };
 

@@ -4,7 +4,7 @@
  * Two departures, both because the guess is wrong for kinds that exist: `Endpoints` is its own plural, and a y after a vowel
  * stays (`Gateway` of the Gateway API and of Istio is served as gateways).
  */
-export const pluralOf = (kind: string): string => {
+const pluralOf = (kind: string): string => {
   const singular = kind.toLowerCase();
   if (singular.endsWith('endpoints')) return singular;
   if (singular.endsWith('s')) return `${singular}es`;

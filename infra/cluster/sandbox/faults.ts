@@ -28,7 +28,7 @@ export interface Calls {
 }
 
 /** The same for every implementation of the port: no call takes longer than this. */
-export const deadlineMs = 10_000;
+const deadlineMs = 10_000;
 
 export const timedOut = (verb: Verb, kind: string, cause?: unknown): ClusterError =>
   new ClusterError('timeout', `${verb} ${kind}: no answer in time; it may have happened`, { cause });
