@@ -1,4 +1,4 @@
-import { initialTransition, transition, type AnyMachineSnapshot, type AnyStateMachine } from 'xstate';
+import { initialTransition, type AnyMachineSnapshot, type AnyStateMachine } from 'xstate';
 import type { DocumentId, Input, Json, Millis } from '../events/input.ts';
 import { bump, type Advanced } from './advanced.ts';
 import { claimsOf, indexOf, type Rollout } from './definition/rollout.ts';
@@ -7,6 +7,7 @@ import { effectTable, isEffectName, type Effect } from './effects.ts';
 import { machineOf, machineVersions } from './machines.ts';
 import { rescue } from './rescue.ts';
 import { awaitedTimers, timerEvent, timerName } from './timers.ts';
+import { pureTransition, type Wish } from './transition.ts';
 
 /**
  * One input for one document, judged at `now`. Pure: no clock, no I/O, no randomness; the same arguments give the same result.
@@ -25,16 +26,11 @@ export const advance = (document: Document | undefined, input: Input, now: Milli
   const { machine, snapshot } = restored;
   const event = eventOf(document, input, snapshot);
   if (event === undefined) return { outcome: 'stale', document };
-  const [next, actions] = transition(machine, snapshot as never, event as never) as [AnyMachineSnapshot, readonly Action[]];
+  const [next, actions] = pureTransition(machine, snapshot, event);
   // XState returns the same object for transitions that only have actions: both must be asked.
   const moved = next !== snapshot || actions.length > 0;
   return settle(document, input, machine, next, actions, moved ? 'moved' : 'noted', now);
 };
-
-interface Action {
-  readonly type: string;
-  readonly params?: unknown;
-}
 
 /** Inputs that create the document they are addressed to. */
 const open = (input: Input, now: Millis): Advanced => {
@@ -59,7 +55,7 @@ const open = (input: Input, now: Millis): Advanced => {
     createdAt: now,
     updatedAt: now,
   };
-  const [next, actions] = initialTransition(machine, { ...input.event, now } as never) as [AnyMachineSnapshot, readonly Action[]];
+  const [next, actions] = initialTransition(machine, { ...input.event, now } as never) as [AnyMachineSnapshot, readonly Wish[]];
   return settle(blank, input, machine, next, actions, 'moved', now);
 };
 
@@ -109,7 +105,7 @@ const eventOf = (document: Document, input: Input, snapshot: AnyMachineSnapshot)
 };
 
 /** Turns XState's actions into timers and effects, in their order, and gives the document of the next version. */
-const settle = (document: Document, input: Input, machine: AnyStateMachine, next: AnyMachineSnapshot, actions: readonly Action[], outcome: 'moved' | 'noted', now: Millis): Advanced => {
+const settle = (document: Document, input: Input, machine: AnyStateMachine, next: AnyMachineSnapshot, actions: readonly Wish[], outcome: 'moved' | 'noted', now: Millis): Advanced => {
   const version = document.version + 1;
   const timers: Record<string, Timer> = { ...document.timers };
   let { outbox, armed, definition, index, claims } = document;

@@ -5,7 +5,7 @@ import type { Effect } from './effects.ts';
 /** While its outbox holds something, a document is looked at again at the latest after this, whatever happened to its worker. */
 const outboxPatience: Millis = 15_000;
 /** Ids of outside inputs that a rollout's document remembers; a release remembers all of its own. */
-const rolloutMemory = 200;
+const rolloutMemory = 100;
 
 /** What `advance` made of an input. `document` is undefined only for an input to a document that does not exist. */
 export interface Advanced {

@@ -17,7 +17,9 @@ export const writeFleet: Performer<'fleet.write'> = (params, performing) =>
     const belonging = belongingOf(performing);
     const ref = { ...workloadRef(rolloutOf(performing), target), name: canaryName(target.workload.name) };
     const stableRef = workloadRef(rolloutOf(performing), target);
-    const [canary, stable] = await Promise.all([cluster.get(ref, performing.signal), existing(cluster, stableRef, performing.signal)]);
+    // The first time it is made, and finds out by that whether it is there.
+    const made = contextOf(performing).size[params.target] !== undefined;
+    const [canary, stable] = await Promise.all([made ? cluster.get(ref, performing.signal) : undefined, existing(cluster, stableRef, performing.signal)]);
     if (hashOf(at(stable, 'spec', 'template')) !== params.template)
       return { type: 'fleet.write.changed', ...foreign(stable, `the pod template of ${spellRef(stableRef)}`, 'spec', 'template') };
     if (canary !== undefined) return scale(cluster, canary, params.replicas, belonging, performing);

@@ -18,7 +18,7 @@ const largestDefinition = 16_384;
 /** Checks a definition as a user wrote it and takes its shorthands apart. Never throws. */
 export const compileDefinition = (written: unknown): Compiled => {
   const parsed = definitionSchema.safeParse(written);
-  if (!parsed.success) return { ok: false, mistakes: parsed.error.issues.flatMap((issue) => explain(issue, written, [])) };
+  if (!parsed.success) return { ok: false, mistakes: withoutEchoes(parsed.error.issues.flatMap((issue) => explain(issue, written, []))) };
   const rollout = normalise(parsed.data);
   const size = JSON.stringify(rollout).length;
   if (size > largestDefinition) return { ok: false, mistakes: [{ path: [], message: `it takes ${size} characters; allowed are ${largestDefinition}, because every release keeps its own copy` }] };
@@ -41,6 +41,12 @@ const explain = (issue: Issue, root: unknown, above: readonly PropertyKey[]): Mi
   }
   const found = path.reduce<unknown>((value, part) => (value as Record<string | number, unknown> | undefined)?.[part], root);
   return [{ path, message: found === undefined ? `missing; ${issue.message}` : `${issue.message}; found ${show(found)}` }];
+};
+
+/** A misspelt field is one mistake, not also a missing one. */
+const withoutEchoes = (mistakes: readonly Mistake[]): Mistake[] => {
+  const meant = new Set(mistakes.map(({ path, message }) => JSON.stringify([...path.slice(0, -1), /did you mean `(.+)`/.exec(message)?.[1]])));
+  return mistakes.filter(({ path, message }) => !message.startsWith('missing') || !meant.has(JSON.stringify(path)));
 };
 
 const weigh = (issues: readonly Issue[]): number =>

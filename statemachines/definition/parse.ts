@@ -1,4 +1,4 @@
-import { LineCounter, parseAllDocuments, type Document as YamlDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseAllDocuments, type Document as YamlDocument } from 'yaml';
 import { compileDefinition, type Mistake } from './compile.ts';
 import type { Rollout } from './rollout.ts';
 
@@ -53,11 +53,15 @@ const place = (lines: LineCounter, offset: number): { line: number; column: numb
   return { line: Math.max(1, line), column: Math.max(1, col) };
 };
 
-/** The place of a field that is there is its own; of one that is missing, that of what should hold it. */
+type Ranged = { readonly range?: readonly [number, number, number] | null } | null | undefined;
+
+/** The place of a field that is there is that of its name; of one that is missing, that of what should hold it. */
 const placed = (document: YamlDocument.Parsed, lines: LineCounter, { path, message }: Mistake): PlacedMistake => {
   for (let depth = path.length; depth >= 0; depth--) {
-    const node = document.getIn(path.slice(0, depth), true) as { range?: [number, number, number] } | undefined;
-    if (node?.range !== undefined) return { ...place(lines, node.range[0]), field: spellPath(path), message };
+    const holder: unknown = depth === 0 ? undefined : document.getIn(path.slice(0, depth - 1), true);
+    const name = isMap(holder) ? holder.items.find(({ key }) => isScalar(key) && key.value === path[depth - 1])?.key : undefined;
+    const node = (name ?? document.getIn(path.slice(0, depth), true)) as Ranged;
+    if (node?.range != null) return { ...place(lines, node.range[0]), field: spellPath(path), message };
   }
   return { line: 1, column: 1, field: spellPath(path), message };
 };

@@ -65,6 +65,10 @@ export interface ReleaseContext {
   readonly trying: { readonly since: Millis; readonly tries: number; readonly why: string };
   /** Looks in a row that found no ready endpoint of an exposed canary. */
   readonly zero: number;
+  /** How long the last pods asked for took to be ready; the next ones are first looked at when they will probably be. */
+  readonly readyAfter: Millis | undefined;
+  /** When endpoints of the canary were last seen ready. */
+  readonly aliveAt: Millis;
 
   /** Seen, not intended: ready endpoints of the canary by target, weight by route. */
   readonly ready: Readonly<Record<string, number>>;
@@ -117,6 +121,8 @@ export const openContext = (opening: Opening): ReleaseContext => ({
   analyses: {},
   trying: { since: opening.startedAt, tries: 0, why: '' },
   zero: 0,
+  readyAfter: undefined,
+  aliveAt: opening.startedAt,
   ready: {},
   seen: {},
   phaseSince: opening.startedAt,

@@ -144,7 +144,7 @@ export const liveness = (s: ReleaseSetup, rollout: Rollout, dead: string) => {
             { guard: ({ event }) => event.ready === 0, target: 'doubting', actions: s.assign({ zero: ({ context }) => context.zero + 1 }) },
             {
               target: 'resting',
-              actions: s.assign({ ready: ({ context, event }) => ({ ...context.ready, [read.target({ ...context, cursor: 0 }).name]: readyIn(event) }) }),
+              actions: s.assign({ aliveAt: ({ context }) => context.now, ready: ({ context, event }) => ({ ...context.ready, [read.target({ ...context, cursor: 0 }).name]: readyIn(event) }) }),
             },
           ],
           // A silent API server says nothing about the pods.

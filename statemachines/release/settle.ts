@@ -1,7 +1,11 @@
 import type { Rollout } from '../definition/rollout.ts';
 import { retire } from './back.ts';
+import type { ReleaseEvent } from './events.ts';
 import { readings, type ReleaseSetup } from './setup.ts';
 import { marks, walk } from './walk.ts';
+
+/** Ready endpoints of the canary, where the look asked for them. */
+const canaryIn = (event: ReleaseEvent): number | undefined => (event.type === 'stable.look.done' ? event.canary : undefined);
 
 /** Routes without our entries: written, given time to spread, and for the way on also proved. */
 const routesToStable = (s: ReleaseSetup, rollout: Rollout, giveUp: string | undefined) => {
@@ -51,7 +55,9 @@ const lookAtStable = (s: ReleaseSetup, rollout: Rollout, image: 'pinned' | 'imag
           type: 'stable.look',
           params: ({ context }) => {
             const target = read.target(context).name;
-            return { target, image: context.facts[target]?.[image] ?? '', canary: read.fragile(context) };
+            // While users wait on a canary that could take the route down, its own endpoints are looked at as often as `liveness` says.
+            const due = halt === undefined || context.zero > 0 || context.now - context.aliveAt >= rollout.livenessMs;
+            return { target, image: context.facts[target]?.[image] ?? '', canary: read.fragile(context) && due };
           },
         },
         on: {
@@ -70,13 +76,16 @@ const lookAtStable = (s: ReleaseSetup, rollout: Rollout, image: 'pinned' | 'imag
                   { guard: ({ event }: { event: { failing?: string } }) => event.failing !== undefined, target: halt, actions: [stuck('stable does not come up with the new version')] },
                   { guard: 'outOfTime' as const, target: halt, actions: [stuck('stable was not ready with the new version within the progress deadline')] },
                 ]),
-            { target: 'waiting', actions: [tryAgain, s.assign({ zero: ({ context, event }) => ('canary' in event && event.canary === 0 ? context.zero + 1 : 0) })] },
+            { target: 'waiting', actions: [tryAgain, s.assign({
+                zero: ({ context, event }) => (canaryIn(event) === 0 ? context.zero + 1 : 0),
+                aliveAt: ({ context, event }) => ((canaryIn(event) ?? 0) > 0 ? context.now : context.aliveAt),
+              })] },
           ],
           'stable.look.unavailable': { target: 'waiting', actions: [tryAgain] },
           'stable.look.refused': { target: 'waiting', actions: [tryAgain] },
         },
       },
-      waiting: { after: { backoff: 'looking' } },
+      waiting: { after: { ready: 'looking' } },
       done: { type: 'final' },
     },
   });

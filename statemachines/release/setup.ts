@@ -27,6 +27,11 @@ export const readings = (rollout: Rollout) => {
     lastRoute: (context: ReleaseContext): boolean => context.cursor + 1 >= routes.length,
     /** Pods that the canary of a target must have ready before the wanted weight may be written. */
     need: (context: ReleaseContext, target: Target): number => podsFor(context.wanted, context.facts[target.name]?.replicas ?? 1, stepOf(context)?.replicas),
+    /** Nothing is left to be moved: every target has the pods, and the weight is that of the stage. */
+    nothingToShift: (context: ReleaseContext): boolean =>
+      context.exposedAt !== undefined &&
+      context.wanted === context.weight &&
+      rollout.targets.every((target) => (context.size[target.name] ?? 0) >= podsFor(context.wanted, context.facts[target.name]?.replicas ?? 1, stepOf(context)?.replicas)),
     /** The slowest of all proxies that a route write must reach. */
     lag: (context: ReleaseContext): Millis =>
       Math.max(0, ...routes.map(({ target, route }) => context.facts[target.name]?.routes[route.key]?.lagMs ?? 0)),
@@ -132,6 +137,7 @@ export const releaseSetup = (rollout: Rollout) => {
     },
     delays: {
       backoff: ({ context }) => backoff(context.trying.tries),
+      ready: ({ context }) => (context.trying.tries === 0 && context.readyAfter !== undefined ? Math.min(10_000, Math.max(1_000, context.readyAfter)) : backoff(context.trying.tries)),
       urgentBackoff: ({ context }) => urgentBackoff(context.trying.tries),
       lag: ({ context }) => read.lag(context),
       hold: ({ context }) => context.hold.left,

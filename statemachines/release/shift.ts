@@ -53,6 +53,8 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
       choosing: {
         always: [
           { guard: 'goingDown', target: 'done' },
+          // The promotion of a release whose last step was everybody.
+          { guard: ({ context }) => read.promoting(context) && context.cursor === 0 && read.nothingToShift(context), target: 'done' },
           { guard: ({ context }) => context.wanted === 0 && read.stepOf(context)?.replicas === undefined, target: 'done' },
           { guard: 'held', target: 'held' },
           { guard: 'bigEnough', target: 'chosen' },
@@ -101,7 +103,12 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
             {
               guard: ({ context, event }) => event.ready >= Math.max(1, read.need(context, read.target(context))),
               target: 'looked',
-              actions: s.assign({ zero: 0, ready: ({ context, event }) => ({ ...context.ready, [read.target(context).name]: readyIn(event) }) }),
+              actions: s.assign({
+                zero: 0,
+                aliveAt: ({ context }) => context.now,
+                readyAfter: ({ context }) => (context.scaled ? context.now - context.trying.since : context.readyAfter),
+                ready: ({ context, event }) => ({ ...context.ready, [read.target(context).name]: readyIn(event) }),
+              }),
             },
             { guard: ({ event }) => event.failing !== undefined, target: '#rollingBack', actions: [neverReady] },
             { guard: 'outOfTime', target: '#rollingBack', actions: [neverReady] },
@@ -121,7 +128,7 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
           ...goingUp('fleet.look', 'waiting'),
         },
       },
-      waiting: { after: { backoff: 'looking' } },
+      waiting: { after: { ready: 'looking' } },
       looked: {
         always: [
           { guard: ({ context }) => !read.lastTarget(context), target: 'looking', actions: [nextOne] },

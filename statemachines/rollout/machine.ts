@@ -58,7 +58,9 @@ export type RolloutEvent = { readonly by: string; readonly id: string } & (
 
 /** Versions and quarantined digests that are kept; older ones are forgotten. */
 const keptVersions = 10;
-const keptQuarantines = 50;
+const keptQuarantines = 30;
+/** Characters of a reason that are kept with a quarantined digest; the journal has the whole of it. */
+const keptReason = 120;
 const keptWaiting = 10;
 const keptAlerts = 50;
 
@@ -214,7 +216,7 @@ export const rolloutMachine = (rollout: Rollout) => {
       lastGood: event.outcome === 'completed' && digest !== undefined ? [{ ...version, digest, release: event.release, at: context.now }, ...context.lastGood].slice(0, keptVersions) : context.lastGood,
       quarantined:
         event.bad && digest !== undefined
-          ? Object.fromEntries([...Object.entries(others), [digest, event.reason]].slice(-keptQuarantines))
+          ? Object.fromEntries([...Object.entries(others), [digest, event.reason.slice(0, keptReason)]].slice(-keptQuarantines))
           : event.outcome === 'completed'
             ? others
             : context.quarantined,
