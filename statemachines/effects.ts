@@ -79,7 +79,8 @@ export interface EffectParams {
   'template.write': { target: string; image: string; template: string; back: boolean };
   /** `canary`: count the canary's ready endpoints as well. */
   'stable.look': { target: string; image: string; canary: boolean };
-  'liveness.look': { target: string };
+  /** Looks at the canaries of all targets. */
+  'liveness.look': Record<never, never>;
   'analysis.look': { analysis: string; from: number; to: number };
   'document.send': { to: string; id: string; event: Json; urgent: boolean };
 }
@@ -117,7 +118,8 @@ export interface EffectResults {
   'template.write.changed': { who: string; what: string };
   /** `done`: every pod of stable runs the image and is ready. */
   'stable.look.done': { done: boolean; ready: number; wanted: number; canary?: number; failing?: string };
-  'liveness.look.done': { ready: number };
+  /** `ready` of the target that has fewest, `by` of each. */
+  'liveness.look.done': { ready: number; by?: Record<string, number> };
   'analysis.look.done': { value?: number; canary?: { bad: number; all: number }; stable?: { bad: number; all: number } };
   'analysis.look.noData': { reason: string };
   'analysis.look.providerDown': { reason: string };

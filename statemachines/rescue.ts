@@ -12,8 +12,10 @@ export const unreadable = 'unreadable';
  * its rollout. Needs no machine.
  */
 export const rescue = (document: Document, input: Input, now: Millis): Advanced => {
-  // A rollout has nothing to take back; a release that has ended must not touch what may be another one's by now.
-  if (document.kind === 'rollout' || document.snapshot.status === 'done') return bump(document, input, {}, 'noted', now, []);
+  // A rollout has nothing to take back. Its input is not lost by this error: it is tried again, and then kept as a dead letter.
+  if (document.kind === 'rollout') throw new Error(`${document.id} was written by machine ${document.machine}, which this version of Sluice does not know; ${input.event.type} waits for one that does`);
+  // A release that has ended must not touch what may be another one's by now.
+  if (document.snapshot.status === 'done') return bump(document, input, {}, 'noted', now, []);
   if (document.machine === unreadable && input.effect !== undefined) {
     const done = input.event.type.endsWith('.done');
     const outbox = done ? document.outbox.filter(({ key }) => key !== input.effect?.key) : document.outbox;

@@ -102,9 +102,15 @@ export const lookAtFleet: Performer<'fleet.look'> = async (params, performing) =
   return { type: 'fleet.look.done', ready, ...(failing === undefined ? {} : { failing }) };
 };
 
-export const lookForLife: Performer<'liveness.look'> = async (params, performing) => {
-  const { target, cluster } = await targetOf(performing, params.target);
-  return { type: 'liveness.look.done', ready: await readyEndpoints(cluster, rolloutOf(performing).namespace, canaryName(target.workload.service), performing.signal) };
+export const lookForLife: Performer<'liveness.look'> = async (_params, performing) => {
+  const rollout = rolloutOf(performing);
+  const counts = await Promise.all(
+    rollout.targets.map(async ({ name }) => {
+      const { target, cluster } = await targetOf(performing, name);
+      return [name, await readyEndpoints(cluster, rollout.namespace, canaryName(target.workload.service), performing.signal)] as const;
+    }),
+  );
+  return { type: 'liveness.look.done', ready: Math.min(...counts.map(([, ready]) => ready)), by: Object.fromEntries(counts) };
 };
 
 /** Deletes the marker; the garbage collector takes what it owns. */

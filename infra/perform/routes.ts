@@ -1,5 +1,6 @@
 import type { Json } from '../../events/input.ts';
 import { ClusterError } from '../cluster/port.ts';
+import { otherRelease } from '../routing/annotations.ts';
 import { armedWrite, cleanOps, forwardWrite, restoreOps, slowRestore } from '../routing/armed.ts';
 import { assertWanted, contextOf, existing, foreign, marksOf, patchAsRead, routeOf, spellRef, untilWritten, type Performer } from './performing.ts';
 
@@ -77,9 +78,11 @@ export const restoreRoute: Performer<'route.restore'> = async (params, performin
     const object = await cluster.get(armed.object, signal);
     if (object === undefined) return { type: 'route.restore.done' };
     await assertWanted(performing);
-    const write = slowRestore(object, router, sides, armed.memory, marksOf(performing), effect.key);
+    const marks = marksOf(performing);
     // Another release holds the object: nothing of this one is on it any more.
-    if (!write.ok) return { type: 'route.restore.done' };
+    if (otherRelease(object, marks) !== undefined) return { type: 'route.restore.done' };
+    const write = slowRestore(object, router, sides, armed.memory, marks, effect.key);
+    if (!write.ok) throw new ClusterError('invalid', write.problem);
     await patchAsRead(performing, cluster, armed.object, object, write.ops);
     return { type: 'route.restore.done' };
   });

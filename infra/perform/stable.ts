@@ -2,6 +2,7 @@ import { canaryName } from '../../statemachines/definition/rollout.ts';
 import { readyEndpoints } from '../workload/endpoints.ts';
 import { at, containersOf, hashOf, listAt, templateWith } from '../workload/template.ts';
 import { assertWanted, contextOf, existing, foreign, rolloutOf, spellRef, targetOf, untilWritten, workloadRef, type Performer } from './performing.ts';
+import { touch } from './touch.ts';
 
 /** Writes one image into stable's template; on the way on only if nothing else in the template has changed since the release began. */
 export const writeTemplate: Performer<'template.write'> = (params, performing) =>
@@ -16,7 +17,11 @@ export const writeTemplate: Performer<'template.write'> = (params, performing) =
     // On the way back the image is all that counts: what else somebody changed is his, and must not hold users on the canary.
     const asItWas = params.back || hashOf(templateWith(stable, container, image)) === params.template;
     if (!asItWas || (found !== image && found !== pinned)) return { type: 'template.write.changed', ...foreign(stable, `the pod template of ${spellRef(ref)}`, 'spec', 'template') };
-    if (found === params.image) return { type: 'template.write.done' };
+    if (found === params.image) {
+      // On the way back a forward write may still be under way, and must lose.
+      if (params.back) await touch(performing, cluster, ref, stable);
+      return { type: 'template.write.done' };
+    }
     const path = `/spec/template/spec/containers/${position}`;
     await cluster.patch(
       ref,

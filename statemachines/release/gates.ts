@@ -1,7 +1,7 @@
 import type { Rollout } from '../definition/rollout.ts';
 import { judge, noSums, type Look, type Verdict } from '../judge.ts';
 import type { AnalysisState, ReleaseContext } from './context.ts';
-import { readyIn, type ReleaseEvent } from './events.ts';
+import type { ReleaseEvent } from './events.ts';
 import { lookDelay, readings, retryDelay, type ReleaseSetup } from './setup.ts';
 
 const blank = (until: number): AnalysisState => ({ until, passes: 0, failures: 0, looks: 0, sums: noSums });
@@ -121,7 +121,6 @@ export const gates = (s: ReleaseSetup, rollout: Rollout) => {
  * Otherwise it never asks anything.
  */
 export const liveness = (s: ReleaseSetup, rollout: Rollout, dead: string) => {
-  const read = readings(rollout);
   return s.createStateConfig({
     initial: 'deciding',
     states: {
@@ -130,7 +129,7 @@ export const liveness = (s: ReleaseSetup, rollout: Rollout, dead: string) => {
       resting: { entry: s.assign({ zero: 0 }), after: { liveness: { target: 'looking' } } },
       doubting: { after: { livenessRetry: { target: 'looking' } } },
       looking: {
-        entry: { type: 'liveness.look', params: ({ context }) => ({ target: read.target({ ...context, cursor: 0 }).name }) },
+        entry: { type: 'liveness.look', params: {} },
         on: {
           'liveness.look.done': [
             {
@@ -144,7 +143,7 @@ export const liveness = (s: ReleaseSetup, rollout: Rollout, dead: string) => {
             { guard: ({ event }) => event.ready === 0, target: 'doubting', actions: s.assign({ zero: ({ context }) => context.zero + 1 }) },
             {
               target: 'resting',
-              actions: s.assign({ aliveAt: ({ context }) => context.now, ready: ({ context, event }) => ({ ...context.ready, [read.target({ ...context, cursor: 0 }).name]: readyIn(event) }) }),
+              actions: s.assign({ aliveAt: ({ context }) => context.now, ready: ({ context, event }) => ({ ...context.ready, ...('by' in event && typeof event.by === 'object' ? event.by : {}) }) }),
             },
           ],
           // A silent API server says nothing about the pods.

@@ -283,7 +283,7 @@ export const releaseMachine = (rollout: Rollout) => {
 
       completed: { id: 'completed', type: 'final', entry: [s.assign({ ending: { outcome: 'completed', reason: '', bad: false } }), sendEnding] },
       rolledBack: { id: 'rolledBack', type: 'final', entry: sendEnding },
-      cancelled: { id: 'cancelled', type: 'final', entry: sendEnding },
+      cancelled: { id: 'cancelled', type: 'final', entry: [{ type: 'drop', params: { lane: 'traffic' } }, sendEnding] },
       refused: { id: 'refused', type: 'final', entry: sendEnding },
     },
   });

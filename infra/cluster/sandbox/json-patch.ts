@@ -10,17 +10,18 @@ const refuse = (op: JsonPatchOp, reason: string): never => {
 
 /**
  * The object after the operations, as a copy. Throws `invalid` (422) at the first one that fails, and nothing is applied.
- * A `test` for null passes where the key is absent: the API server's library (evanphx/json-patch v4) does so.
+ * A `test` for null passes where the key is absent, and a `replace` adds it: the API server's library (evanphx/json-patch v4) does so.
  */
 export const patched = (object: KubeObject, ops: readonly JsonPatchOp[]): KubeObject => {
   const copy = wire(object);
   for (const op of ops) {
     if (!op.path.startsWith('/')) refuse(op, 'a path starts with "/"');
     const { parent, key, value } = Pointer.fromJSON(op.path).evaluate(copy) as { parent: unknown; key: string; value: unknown };
-    if (op.op === 'test' && op.value === null && value === undefined && typeof parent === 'object' && parent !== null && !Array.isArray(parent)) continue;
+    const absent = value === undefined && typeof parent === 'object' && parent !== null && !Array.isArray(parent);
+    if (op.op === 'test' && op.value === null && absent) continue;
     if (Array.isArray(parent) && op.op !== 'add' && !/^\d+$/.test(key)) refuse(op, `"${key}" is no index of a list`);
     if (parent !== undefined && parent !== null && typeof parent !== 'object') refuse(op, 'the path leads through a scalar');
-    const needed = op.op === 'remove' ? { op: op.op, path: op.path } : { op: op.op, path: op.path, value: op.value as Json };
+    const needed = op.op === 'remove' ? { op: op.op, path: op.path } : { op: op.op === 'replace' && absent ? 'add' : op.op, path: op.path, value: op.value as Json };
     const [failure] = applyPatch(copy, [needed as Parameters<typeof applyPatch>[1][number]]);
     if (failure) refuse(op, failure.message);
   }
