@@ -84,7 +84,7 @@ const restore = (document: Document, now: Millis): { machine: AnyStateMachine; s
   if (document.machine !== machineVersions[document.kind]) return undefined;
   try {
     const machine = machineOf(document.kind, document.definition);
-    const snapshot = machine.restoreSnapshot({ ...document.snapshot, context: { ...document.snapshot.context, now }, historyValue: {}, children: {} } as never, {} as never) as AnyMachineSnapshot;
+    const snapshot = machine.restoreSnapshot({ ...document.snapshot, context: { ...document.snapshot.context, now, rollout: document.definition }, historyValue: {}, children: {} } as never, {} as never) as AnyMachineSnapshot;
     // A leaf that became compound restores without entering: its timers are missing.
     const armed = Object.keys(document.timers).sort().join();
     return [...awaitedTimers(snapshot)].sort().join() === armed ? { machine, snapshot } : undefined;
@@ -143,8 +143,8 @@ const settle = (document: Document, input: Input, machine: AnyStateMachine, next
   return bump(document, input, changes, outcome, now, keyed, said.join('; '));
 };
 
-/** Drops the time and what JSON would drop, so that a document is the same before and after it was stored. */
-const plain = ({ now: _now, ...context }: Snapshot['context']): Snapshot['context'] => JSON.parse(JSON.stringify(context)) as Snapshot['context'];
+/** Drops what is not the release's own, and what JSON would drop, so that a document is the same before and after it was stored. */
+const plain = ({ now: _now, rollout: _rollout, ...context }: Snapshot['context']): Snapshot['context'] => JSON.parse(JSON.stringify(context)) as Snapshot['context'];
 
 /** Inputs for the timers of a document that are due, earliest first. */
 export const dueTimers = (document: Document, now: Millis): readonly Input[] =>

@@ -12,17 +12,20 @@ export const machineVersions = { rollout: rolloutMachineVersion, release: releas
 const kept = 64;
 const cache = new Map<string, AnyStateMachine>();
 
-/** The machine of a document of this kind with this definition, built once and kept while it is among the last ones used. */
+/**
+ * The machine for a document of this kind. A definition shapes it only by the names of its analyses, each of which is a region of its
+ * own; everything else is read from the definition in the context, so that thousands of rollouts share one machine.
+ */
 export const machineOf = (kind: Document['kind'], definition: Json): AnyStateMachine => {
-  const key = `${kind} ${JSON.stringify(definition)}`;
+  const analyses = kind === 'rollout' ? [] : Object.keys((definition as unknown as Rollout).analyses).sort();
+  const key = [kind, ...analyses].join(' ');
   const found = cache.get(key);
   if (found !== undefined) {
     cache.delete(key);
     cache.set(key, found);
     return found;
   }
-  const rollout = definition as unknown as Rollout;
-  const made: AnyStateMachine = kind === 'rollout' ? rolloutMachine(rollout) : releaseMachine(rollout);
+  const made: AnyStateMachine = kind === 'rollout' ? rolloutMachine() : releaseMachine(analyses);
   cache.set(key, made);
   const oldest = cache.size > kept ? cache.keys().next().value : undefined;
   if (oldest !== undefined) cache.delete(oldest);

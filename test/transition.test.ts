@@ -15,7 +15,7 @@ it('gives what the transition of XState gives, for every input of a whole releas
   const machine = machineOf('release', release?.definition ?? null);
   let document = advance(undefined, rows[0]?.input ?? (undefined as never), rows[0]?.at ?? 0).document;
   for (const row of rows.slice(1)) {
-    const restore = () => machine.restoreSnapshot({ ...document?.snapshot, context: { ...document?.snapshot.context, now: row.at }, historyValue: {}, children: {} } as never, {} as never);
+    const restore = () => machine.restoreSnapshot({ ...document?.snapshot, context: { ...document?.snapshot.context, now: row.at, rollout: document?.definition }, historyValue: {}, children: {} } as never, {} as never);
     // Results carry the wish they answer; `advance` adds it, so it is taken from there.
     const event = { ...row.input.event, of: document?.outbox.find(({ key }) => key === row.input.effect?.key)?.params, by: 'sluice' };
     const [theirs, wishes] = transition(machine, restore() as never, event as never);

@@ -35,9 +35,9 @@ export const statecharts = async (): Promise<readonly Generated[]> => {
   const parsed = parseDefinitions(definition);
   const [rollout] = parsed.ok ? parsed.rollouts : [];
   if (rollout === undefined) throw new Error(`the definition to draw has mistakes: ${JSON.stringify(parsed)}`);
-  const release = releaseMachine(rollout);
+  const release = releaseMachine(Object.keys(rollout.analyses));
   const way = chartOf(release, { open: (path) => path === 'stepping', spell: spellBriefly });
-  const lock = chartOf(rolloutMachine(rollout), { open: () => false, spell: spellEvent });
+  const lock = chartOf(rolloutMachine(), { open: () => false, spell: spellEvent });
   const details = phases.map(([only]) => ({
     only,
     chart: chartOf(release, { only, open: (path) => only === 'watching' || !/(^|\.)(held|liveness)$/.test(path), spell: spellEvent }),

@@ -1,12 +1,12 @@
-import type { Rollout } from '../definition/rollout.ts';
 import type { ReleaseEvent } from './events.ts';
-import { readings, type ReleaseSetup } from './setup.ts';
+import { read } from './readings.ts';
+import type { ReleaseSetup } from './setup.ts';
 import { marks, walk } from './walk.ts';
 
 const routeOf = (event: ReleaseEvent): string => ('of' in event && 'route' in event.of ? event.of.route : '');
 
 /** Sends every armed write at once and never gives up: it waits and writes again. Left only after its own writes succeeded. */
-export const rollingBack = (s: ReleaseSetup, rollout: Rollout) => {
+export const rollingBack = (s: ReleaseSetup) => {
   const { begin, tryAgain } = marks(s);
   const reported = (again: boolean) =>
     s.assign({
@@ -25,11 +25,10 @@ export const rollingBack = (s: ReleaseSetup, rollout: Rollout) => {
     initial: 'writing',
     states: {
       writing: {
-        entry: readings(rollout).routes.map(({ target, route }) =>
-          s.enqueueActions(({ context, enqueue }) => {
+        entry: s.enqueueActions(({ context, enqueue }) => {
+          for (const { target, route } of read.routes(context))
             if (context.restoring.pending.includes(route.key)) enqueue({ type: 'route.restore', params: { target: target.name, route: route.key } });
-          }),
-        ),
+        }),
         always: [
           { guard: 'allRestored', target: 'spreading' },
           { guard: 'nobodyPending', target: 'waiting', actions: [tryAgain] },
@@ -56,17 +55,16 @@ export const rollingBack = (s: ReleaseSetup, rollout: Rollout) => {
 };
 
 /** Takes the canary, the raised lower bounds of autoscalers and our annotations away, once nobody can reach the canary. */
-export const retire = (s: ReleaseSetup, rollout: Rollout, next: string) => {
-  const read = readings(rollout);
+export const retire = (s: ReleaseSetup, next: string) => {
   return s.createStateConfig({
     initial: 'deleting',
     states: {
       deleting: {
-        ...walk(s, rollout, { effect: 'fleet.delete', over: 'targets', wait: 'urgentBackoff', params: (context) => ({ target: read.target(context).name }) }),
+        ...walk(s, { effect: 'fleet.delete', over: 'targets', wait: 'urgentBackoff', params: (context) => ({ target: read.target(context).name }) }),
         onDone: 'unpinning',
       },
       unpinning: {
-        ...walk(s, rollout, {
+        ...walk(s, {
           effect: 'autoscaler.unpin',
           over: 'targets',
           wait: 'urgentBackoff',
@@ -76,7 +74,7 @@ export const retire = (s: ReleaseSetup, rollout: Rollout, next: string) => {
         onDone: 'cleaning',
       },
       cleaning: {
-        ...walk(s, rollout, {
+        ...walk(s, {
           effect: 'route.clean',
           over: 'routes',
           wait: 'urgentBackoff',

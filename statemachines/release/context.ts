@@ -1,5 +1,6 @@
 import type { Millis } from '../../events/input.ts';
 import type { FiringAlert } from '../alerts.ts';
+import type { Rollout } from '../definition/rollout.ts';
 import type { TargetFacts } from '../effects.ts';
 import type { Sums, VerdictKind } from '../judge.ts';
 
@@ -24,6 +25,8 @@ export interface AnalysisState {
 
 /** Everything a release remembers, apart from its state. Plain JSON; absent is written `undefined`. */
 export interface ReleaseContext {
+  /** The definition the release was started with. Set by `advance`, never stored: it stands in the document beside the snapshot. */
+  readonly rollout: Rollout;
   /** The moment the present input is judged at. Set by `advance`, never stored: events that XState raises itself carry no time. */
   readonly now: Millis;
   readonly n: number;
@@ -83,6 +86,7 @@ export interface ReleaseContext {
 }
 
 export interface Opening {
+  readonly definition: Rollout;
   readonly now: Millis;
   readonly n: number;
   readonly image: string;
@@ -96,6 +100,7 @@ export interface Opening {
 }
 
 export const openContext = (opening: Opening): ReleaseContext => ({
+  rollout: opening.definition,
   now: opening.now,
   n: opening.n,
   image: opening.image,

@@ -1,8 +1,9 @@
-import type { Rollout } from '../definition/rollout.ts';
+import type { Analysis } from '../definition/rollout.ts';
 import { judge, noSums, type Look, type Verdict } from '../judge.ts';
 import type { AnalysisState, ReleaseContext } from './context.ts';
 import type { ReleaseEvent } from './events.ts';
-import { lookDelay, readings, retryDelay, type ReleaseSetup } from './setup.ts';
+import { read } from './readings.ts';
+import { lookDelay, retryDelay, type ReleaseSetup } from './setup.ts';
 
 const blank = (until: number): AnalysisState => ({ until, passes: 0, failures: 0, looks: 0, sums: noSums });
 
@@ -10,8 +11,7 @@ const blank = (until: number): AnalysisState => ({ until, passes: 0, failures: 0
  * The gates of a step, side by side: the hold's clock, each analysis, and the liveness of the canary where a dead one would take
  * the route down. Approvals are plain events of the step.
  */
-export const gates = (s: ReleaseSetup, rollout: Rollout) => {
-  const read = readings(rollout);
+export const gates = (s: ReleaseSetup, names: readonly string[]) => {
 
   const hold = s.createStateConfig({
     initial: 'deciding',
@@ -38,15 +38,18 @@ export const gates = (s: ReleaseSetup, rollout: Rollout) => {
   });
 
   const analysis = (name: string) => {
-    const defined = rollout.analyses[name];
+    const defined = (context: ReleaseContext): Analysis | undefined => context.rollout.analyses[name];
     const state = (context: ReleaseContext): AnalysisState => context.analyses[name] ?? blank(0);
-    const judged = (context: ReleaseContext, look: Look): Verdict =>
-      defined === undefined ? { kind: 'noData', why: 'no such analysis', sums: noSums } : judge(defined, look, state(context).sums);
+    const judged = (context: ReleaseContext, look: Look): Verdict => {
+      const analysis = defined(context);
+      return analysis === undefined ? { kind: 'noData', why: 'no such analysis', sums: noSums } : judge(analysis, look, state(context).sums);
+    };
+    const intervalMs = (context: ReleaseContext): number => defined(context)?.intervalMs ?? 0;
     const after = (context: ReleaseContext, look: Look, now: number): AnalysisState => {
       const before = state(context);
       const verdict = judged(context, look);
       return {
-        until: before.until + (defined?.intervalMs ?? 0),
+        until: before.until + intervalMs(context),
         passes: before.passes + (verdict.kind === 'pass' ? 1 : 0),
         failures: before.failures + (verdict.kind === 'fail' ? 1 : 0),
         looks: before.looks + 1,
@@ -64,12 +67,15 @@ export const gates = (s: ReleaseSetup, rollout: Rollout) => {
     const stop = (why: string) =>
       s.assign({ ending: ({ context }) => ({ outcome: 'rolledBack', bad: true, reason: `analysis ${name} ${why}: ${state(context).last?.why ?? ''}` }) });
     const pause = s.assign({ paused: ({ context }) => ({ by: 'sluice', why: `analysis ${name}: ${state(context).last?.why ?? ''}`, since: context.now }) });
-    const onMissing = (policy: 'wait' | 'pause' | 'rollback' | undefined) => ({
-      guard: ({ event }: { event: ReleaseEvent }) => mine(event),
-      ...(policy === 'rollback'
-        ? { target: '#rollingBack', actions: [keep, s.assign({ ending: ({ context }) => ({ outcome: 'rolledBack', bad: false, reason: `analysis ${name}: ${state(context).last?.why ?? ''}` }) })] }
-        : { target: 'pausing', actions: policy === 'pause' ? [keep, pause] : [keep] }),
-    });
+    const giveUp = s.assign({ ending: ({ context }) => ({ outcome: 'rolledBack', bad: false, reason: `analysis ${name}: ${state(context).last?.why ?? ''}` }) });
+    const onMissing = (which: 'onNoData' | 'onProviderDown') => {
+      const policy = (wanted: 'rollback' | 'pause') => ({ context, event }: { context: ReleaseContext; event: ReleaseEvent }) => mine(event) && defined(context)?.[which] === wanted;
+      return [
+        { guard: policy('rollback'), target: '#rollingBack', actions: [keep, giveUp] },
+        { guard: policy('pause'), target: 'pausing', actions: [keep, pause] },
+        { guard: ({ event }: { event: ReleaseEvent }) => mine(event), target: 'pausing', actions: [keep] },
+      ];
+    };
 
     return s.createStateConfig({
       initial: 'deciding',
@@ -81,20 +87,20 @@ export const gates = (s: ReleaseSetup, rollout: Rollout) => {
         looking: {
           entry: {
             type: 'analysis.look',
-            params: ({ context }) => ({ analysis: name, from: state(context).until, to: state(context).until + (defined?.intervalMs ?? 0) }),
+            params: ({ context }) => ({ analysis: name, from: state(context).until, to: state(context).until + intervalMs(context) }),
           },
           on: {
             'analysis.look.done': [
               {
-                guard: ({ context, event }) => mine(event) && after(context, event, context.now).failures >= (defined?.failures ?? 1),
+                guard: ({ context, event }) => mine(event) && after(context, event, context.now).failures >= (defined(context)?.failures ?? 1),
                 target: '#rollingBack',
                 actions: [keep, stop('failed')],
               },
               { guard: ({ event }) => mine(event), target: 'pausing', actions: [keep] },
             ],
-            'analysis.look.noData': onMissing(defined?.onNoData),
-            'analysis.look.providerDown': onMissing(defined?.onProviderDown),
-            'analysis.look.refused': onMissing(defined?.onProviderDown),
+            'analysis.look.noData': onMissing('onNoData'),
+            'analysis.look.providerDown': onMissing('onProviderDown'),
+            'analysis.look.refused': onMissing('onProviderDown'),
             // The same interval again: it is counted once, whatever it takes to read it.
             'analysis.look.unavailable': { guard: ({ event }) => mine(event), target: 'retrying' },
           },
@@ -104,13 +110,13 @@ export const gates = (s: ReleaseSetup, rollout: Rollout) => {
     });
   };
 
-  const analyses = Object.fromEntries(Object.keys(rollout.analyses).map((name) => [`analysis-${name}`, analysis(name)]));
+  const analyses = Object.fromEntries(names.map((name) => [`analysis-${name}`, analysis(name)]));
 
   /** Beginning of a step's gates: the clock of its hold and of its analyses starts now, when its weight is in effect. */
   const open = s.assign({
     phaseSince: ({ context }) => context.now,
     analyses: ({ context }) =>
-      Object.fromEntries((read.stepOf(context)?.analyses ?? []).map((name) => [name, { ...(context.analyses[name] ?? blank(0)), until: context.now + (rollout.analyses[name]?.warmUpMs ?? 0) }])),
+      Object.fromEntries((read.stepOf(context)?.analyses ?? []).map((name) => [name, { ...(context.analyses[name] ?? blank(0)), until: context.now + (context.rollout.analyses[name]?.warmUpMs ?? 0) }])),
   });
 
   return { hold, analyses, open };
@@ -120,7 +126,7 @@ export const gates = (s: ReleaseSetup, rollout: Rollout) => {
  * Looks at the canary's endpoints while users are on it behind a fragile router; none ready on two looks goes to `dead`.
  * Otherwise it never asks anything.
  */
-export const liveness = (s: ReleaseSetup, rollout: Rollout, dead: string) => {
+export const liveness = (s: ReleaseSetup, dead: string) => {
   return s.createStateConfig({
     initial: 'deciding',
     states: {

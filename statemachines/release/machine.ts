@@ -1,11 +1,12 @@
 import type { Json } from '../../events/input.ts';
 import { alertName, firingId, notAbout, policyFor } from '../alerts.ts';
-import { rolloutId, type Rollout } from '../definition/rollout.ts';
+import { rolloutId } from '../definition/rollout.ts';
 import { autoscalerOf, retire, rollingBack } from './back.ts';
 import type { Ending, ReleaseContext } from './context.ts';
 import type { ReleaseEvent } from './events.ts';
 import { gates, liveness } from './gates.ts';
-import { openingContext, readings, releaseSetup, remember, waive, without } from './setup.ts';
+import { read } from './readings.ts';
+import { openingContext, releaseSetup, remember, waive, without } from './setup.ts';
 import { restoring, settling } from './settle.ts';
 import { shift } from './shift.ts';
 import { marks, walk } from './walk.ts';
@@ -14,21 +15,20 @@ import { marks, walk } from './walk.ts';
 export const releaseMachineVersion = 'release/1';
 
 /** The machine of one release of this definition (DESIGN section 4). Cache it: building one costs about a millisecond. */
-export const releaseMachine = (rollout: Rollout) => {
-  const s = releaseSetup(rollout);
-  const read = readings(rollout);
+export const releaseMachine = (names: readonly string[]) => {
+  const s = releaseSetup(names);
   const { begin, tryAgain } = marks(s);
-  const { hold, analyses, open } = gates(s, rollout);
+  const { hold, analyses, open } = gates(s, names);
 
   /** A step begins with its own weight and its gates shut. Index `steps.length` is the promotion. */
   const enterStep = (which: (context: ReleaseContext, event: ReleaseEvent) => number) =>
     s.assign(({ context, event }) => {
       const step = which(context, event);
-      const holdMs = rollout.steps[step]?.holdMs ?? 0;
-      return { step, wanted: rollout.steps[step]?.weight ?? 100, approved: undefined, analyses: {}, hold: { left: holdMs, since: undefined, done: holdMs === 0 }, phaseSince: context.now };
+      const holdMs = context.rollout.steps[step]?.holdMs ?? 0;
+      return { step, wanted: context.rollout.steps[step]?.weight ?? 100, approved: undefined, analyses: {}, hold: { left: holdMs, since: undefined, done: holdMs === 0 }, phaseSince: context.now };
     });
   const nextStep = enterStep((context) => context.step + 1);
-  const isLastStep = ({ context }: { context: ReleaseContext }): boolean => context.step + 1 >= rollout.steps.length;
+  const isLastStep = ({ context }: { context: ReleaseContext }): boolean => context.step + 1 >= context.rollout.steps.length;
 
   const end = (ending: (event: ReleaseEvent) => Ending) => s.assign({ ending: ({ event }) => ending(event) });
   const aborted = end((event) => ({ outcome: 'rolledBack', reason: event.type === 'abort' ? event.reason : 'aborted', bad: false, by: event.by }));
@@ -56,18 +56,18 @@ export const releaseMachine = (rollout: Rollout) => {
     },
     {
       guard: ({ context, event }: { context: ReleaseContext; event: ReleaseEvent }) =>
-        event.type === 'alert' && event.status === 'firing' && context.exposedAt === undefined && policyFor(rollout, event.labels) !== undefined && !(firingId(event) in context.firing),
+        event.type === 'alert' && event.status === 'firing' && context.exposedAt === undefined && policyFor(context.rollout, event.labels) !== undefined && !(firingId(event) in context.firing),
       actions: s.assign({
         firing: ({ context, event }) =>
           event.type === 'alert' ? remember(context.firing, firingId(event), { startsAt: event.startsAt, name: alertName(event) }) : context.firing,
       }),
     },
     {
-      guard: ({ event }: { event: ReleaseEvent }) => event.type === 'alert' && event.status === 'firing' && policyFor(rollout, event.labels) !== undefined,
+      guard: ({ context, event }: { context: ReleaseContext; event: ReleaseEvent }) => event.type === 'alert' && event.status === 'firing' && policyFor(context.rollout, event.labels) !== undefined,
       actions: {
         type: 'say' as const,
         params: ({ context, event }: { context: ReleaseContext; event: ReleaseEvent }) => ({
-          text: event.type === 'alert' ? `alert ${alertName(event)} is not about this release: ${notAbout(event, context, rollout.skewMs) ?? 'it is being dealt with already'}` : '',
+          text: event.type === 'alert' ? `alert ${alertName(event)} is not about this release: ${notAbout(event, context, context.rollout.skewMs) ?? 'it is being dealt with already'}` : '',
         }),
       },
     },
@@ -84,8 +84,8 @@ export const releaseMachine = (rollout: Rollout) => {
   const sendEnding = {
     type: 'document.send' as const,
     params: ({ context }: { context: ReleaseContext }) => ({
-      to: rolloutId(rollout),
-      id: `ended/${rollout.namespace}/${rollout.name}/${context.n}`,
+      to: rolloutId(context.rollout),
+      id: `ended/${context.rollout.namespace}/${context.rollout.name}/${context.n}`,
       urgent: false,
       event: {
         type: 'release.ended',
@@ -101,8 +101,8 @@ export const releaseMachine = (rollout: Rollout) => {
     }),
   };
 
-  const stepShift = shift(s, rollout, 'gating');
-  const lastShift = shift(s, rollout, '#watching');
+  const stepShift = shift(s, 'gating');
+  const lastShift = shift(s, '#watching');
 
   return s.createMachine({
     id: 'release',
@@ -174,7 +174,7 @@ export const releaseMachine = (rollout: Rollout) => {
         states: {
           // As users leave stable its load falls, and its autoscaler would shrink it below what an abort needs.
           pinning: {
-            ...walk(s, rollout, {
+            ...walk(s, {
               effect: 'autoscaler.pin',
               over: 'targets',
               wait: 'backoff',
@@ -204,7 +204,7 @@ export const releaseMachine = (rollout: Rollout) => {
                 { target: 'scaling', actions: [nextStep] },
               ],
               jump: {
-                guard: ({ context, event }) => event.step >= 0 && event.step < rollout.steps.length && event.step !== context.step,
+                guard: ({ context, event }) => event.step >= 0 && event.step < context.rollout.steps.length && event.step !== context.step,
                 target: 'scaling',
                 actions: [enterStep((context, event) => (event.type === 'jump' ? event.step : context.step))],
               },
@@ -229,7 +229,7 @@ export const releaseMachine = (rollout: Rollout) => {
                 actions: [rejected],
               },
             },
-            states: { hold, liveness: liveness(s, rollout, '#rollingBack'), ...analyses },
+            states: { hold, liveness: liveness(s, '#rollingBack'), ...analyses },
           },
         },
       },
@@ -257,7 +257,7 @@ export const releaseMachine = (rollout: Rollout) => {
               over: { always: { guard: ({ context }) => context.paused === undefined, target: '#settling' } },
             },
           },
-          liveness: liveness(s, rollout, '#rollingBack'),
+          liveness: liveness(s, '#rollingBack'),
         },
       },
 
@@ -265,7 +265,7 @@ export const releaseMachine = (rollout: Rollout) => {
       settling: {
         id: 'settling',
         on: { abort: { target: '#restoring', actions: [aborted] }, alert: [backByAlert('#restoring'), ...onAlertBefore] },
-        ...settling(s, rollout),
+        ...settling(s),
       },
 
       /** Users are on the healthy canary, stable does not come up: a person must say what now. */
@@ -274,12 +274,12 @@ export const releaseMachine = (rollout: Rollout) => {
         type: 'parallel',
         exit: { type: 'drop', params: { lane: 'traffic' } },
         on: { abort: { target: '#restoring', actions: [aborted] }, alert: [backByAlert('#restoring'), ...onAlertBefore], retry: '#settling' },
-        states: { person: {}, liveness: liveness(s, rollout, '#restoring') },
+        states: { person: {}, liveness: liveness(s, '#restoring') },
       },
 
-      rollingBack: { id: 'rollingBack', on: { abort: {} }, ...rollingBack(s, rollout) },
-      retiring: { id: 'retiring', on: { abort: {} }, ...retire(s, rollout, '#rolledBack') },
-      restoring: { id: 'restoring', on: { abort: {} }, ...restoring(s, rollout) },
+      rollingBack: { id: 'rollingBack', on: { abort: {} }, ...rollingBack(s) },
+      retiring: { id: 'retiring', on: { abort: {} }, ...retire(s, '#rolledBack') },
+      restoring: { id: 'restoring', on: { abort: {} }, ...restoring(s) },
 
       completed: { id: 'completed', type: 'final', entry: [s.assign({ ending: { outcome: 'completed', reason: '', bad: false } }), sendEnding] },
       rolledBack: { id: 'rolledBack', type: 'final', entry: sendEnding },

@@ -1,22 +1,21 @@
-import type { Rollout } from '../definition/rollout.ts';
 import { retire } from './back.ts';
 import type { ReleaseEvent } from './events.ts';
-import { readings, type ReleaseSetup } from './setup.ts';
+import { read } from './readings.ts';
+import type { ReleaseSetup } from './setup.ts';
 import { marks, walk } from './walk.ts';
 
 /** Ready endpoints of the canary, where the look asked for them. */
 const canaryIn = (event: ReleaseEvent): number | undefined => (event.type === 'stable.look.done' ? event.canary : undefined);
 
 /** Routes without our entries: written, given time to spread, and for the way on also proved. */
-const routesToStable = (s: ReleaseSetup, rollout: Rollout, giveUp: string | undefined) => {
-  const read = readings(rollout);
+const routesToStable = (s: ReleaseSetup, giveUp: string | undefined) => {
   const { tryAgain } = marks(s);
   const ours = (context: Parameters<typeof read.route>[0]) => ({ target: read.route(context).target.name, route: read.route(context).route.key, canary: null });
   // Whoever changed the object meanwhile, users must still get off the canary: ask again until they are.
   const again = { target: 'waiting', actions: [tryAgain] };
   return {
     routing: {
-      ...walk(s, rollout, {
+      ...walk(s, {
         effect: 'route.write',
         over: 'routes',
         wait: 'urgentBackoff',
@@ -28,7 +27,7 @@ const routesToStable = (s: ReleaseSetup, rollout: Rollout, giveUp: string | unde
     },
     spreading: { entry: s.assign({ weight: 0, seen: {} }), after: { lag: 'verifying' } },
     verifying: {
-      ...walk(s, rollout, {
+      ...walk(s, {
         effect: 'route.verify',
         over: 'routes',
         wait: 'backoff',
@@ -42,8 +41,7 @@ const routesToStable = (s: ReleaseSetup, rollout: Rollout, giveUp: string | unde
 };
 
 /** Looks at stable until every target has all its pods on the image. `others` says what else an answer may mean. */
-const lookAtStable = (s: ReleaseSetup, rollout: Rollout, image: 'pinned' | 'image', halt: string | undefined) => {
-  const read = readings(rollout);
+const lookAtStable = (s: ReleaseSetup, image: 'pinned' | 'image', halt: string | undefined) => {
   const { begin, nextOne, tryAgain } = marks(s);
   const stuck = (why: string) => s.assign({ trying: ({ context }) => ({ ...context.trying, why }) });
   return s.createStateConfig({
@@ -56,7 +54,7 @@ const lookAtStable = (s: ReleaseSetup, rollout: Rollout, image: 'pinned' | 'imag
           params: ({ context }) => {
             const target = read.target(context).name;
             // While users wait on a canary that could take the route down, its own endpoints are looked at as often as `liveness` says.
-            const due = halt === undefined || context.zero > 0 || context.now - context.aliveAt >= rollout.livenessMs;
+            const due = halt === undefined || context.zero > 0 || context.now - context.aliveAt >= context.rollout.livenessMs;
             return { target, image: context.facts[target]?.[image] ?? '', canary: read.fragile(context) && due };
           },
         },
@@ -95,13 +93,12 @@ const lookAtStable = (s: ReleaseSetup, rollout: Rollout, image: 'pinned' | 'imag
  * The new version becomes stable: its template, its pods, then its users. A stable that does not come up leaves users on the healthy
  * canary and asks for a person.
  */
-export const settling = (s: ReleaseSetup, rollout: Rollout) => {
-  const read = readings(rollout);
+export const settling = (s: ReleaseSetup) => {
   return s.createStateConfig({
     initial: 'template',
     states: {
       template: {
-        ...walk(s, rollout, {
+        ...walk(s, {
           effect: 'template.write',
           over: 'targets',
           wait: 'backoff',
@@ -111,25 +108,24 @@ export const settling = (s: ReleaseSetup, rollout: Rollout) => {
         }),
         onDone: 'looking',
       },
-      looking: { ...lookAtStable(s, rollout, 'pinned', '#halted'), onDone: 'carrying' },
+      looking: { ...lookAtStable(s, 'pinned', '#halted'), onDone: 'carrying' },
       // Stable's new endpoints must have reached the proxies before anybody is sent to them.
       carrying: { after: { lag: 'routing' } },
-      ...routesToStable(s, rollout, undefined),
-      retiring: retire(s, rollout, '#completed'),
+      ...routesToStable(s, undefined),
+      retiring: retire(s, '#completed'),
     },
   });
 };
 
 /** The way back once stable's template may have been changed: the template, stable ready, users on it, canary away. Never gives up. */
-export const restoring = (s: ReleaseSetup, rollout: Rollout) => {
-  const read = readings(rollout);
+export const restoring = (s: ReleaseSetup) => {
   const { tryAgain } = marks(s);
   return s.createStateConfig({
     entry: [{ type: 'drop', params: { lane: 'traffic' } }, s.assign({ paused: undefined })],
     initial: 'template',
     states: {
       template: {
-        ...walk(s, rollout, {
+        ...walk(s, {
           effect: 'template.write',
           over: 'targets',
           wait: 'urgentBackoff',
@@ -138,10 +134,10 @@ export const restoring = (s: ReleaseSetup, rollout: Rollout) => {
         }),
         onDone: 'looking',
       },
-      looking: { ...lookAtStable(s, rollout, 'image', undefined), onDone: 'carrying' },
+      looking: { ...lookAtStable(s, 'image', undefined), onDone: 'carrying' },
       carrying: { after: { lag: 'routing' } },
-      ...routesToStable(s, rollout, undefined),
-      retiring: retire(s, rollout, '#rolledBack'),
+      ...routesToStable(s, undefined),
+      retiring: retire(s, '#rolledBack'),
     },
   });
 };

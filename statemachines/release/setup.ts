@@ -1,57 +1,15 @@
 import { setup } from 'xstate';
 import type { Json, Millis } from '../../events/input.ts';
 import { notAbout, policyFor, type FiringAlert } from '../alerts.ts';
-import { podsFor } from '../capacity.ts';
-import { allRoutes, type Rollout, type RouteRef, type Step, type Target } from '../definition/rollout.ts';
 import type { EffectName, EffectParams } from '../effects.ts';
 import { openContext, type Opening, type ReleaseContext } from './context.ts';
 import type { ReleaseEvent } from './events.ts';
+import { read } from './readings.ts';
 
 /** Attempts get rarer: 1 s, 1.5 s, 2.25 s ... up to 15 s. */
 const backoff = (tries: number): Millis => Math.min(15_000, Math.round(1_000 * 1.5 ** tries));
 /** A way back is tried again sooner: 250 ms, 500 ms ... up to 5 s. */
 const urgentBackoff = (tries: number): Millis => Math.min(5_000, 250 * 2 ** Math.min(tries, 6));
-
-/** Pure look-ups in a definition that guards, delays and effect parameters share. */
-export const readings = (rollout: Rollout) => {
-  const routes = allRoutes(rollout);
-  const promoting = (context: ReleaseContext): boolean => context.step >= rollout.steps.length;
-  const stepOf = (context: ReleaseContext): Step | undefined => rollout.steps[context.step];
-  return {
-    routes,
-    promoting,
-    stepOf,
-    target: (context: ReleaseContext): Target => rollout.targets[context.cursor] as Target,
-    route: (context: ReleaseContext): { target: Target; route: RouteRef } => routes[context.cursor] as { target: Target; route: RouteRef },
-    lastTarget: (context: ReleaseContext): boolean => context.cursor + 1 >= rollout.targets.length,
-    lastRoute: (context: ReleaseContext): boolean => context.cursor + 1 >= routes.length,
-    /** Pods that the canary of a target must have ready before the wanted weight may be written. */
-    need: (context: ReleaseContext, target: Target): number => podsFor(context.wanted, context.facts[target.name]?.replicas ?? 1, stepOf(context)?.replicas),
-    /** Nothing is left to be moved: every target has the pods, and the weight is that of the stage. */
-    nothingToShift: (context: ReleaseContext): boolean =>
-      context.exposedAt !== undefined &&
-      context.wanted === context.weight &&
-      rollout.targets.every((target) => (context.size[target.name] ?? 0) >= podsFor(context.wanted, context.facts[target.name]?.replicas ?? 1, stepOf(context)?.replicas)),
-    /** The slowest of all proxies that a route write must reach. */
-    lag: (context: ReleaseContext): Millis =>
-      Math.max(0, ...routes.map(({ target, route }) => context.facts[target.name]?.routes[route.key]?.lagMs ?? 0)),
-    fragile: (context: ReleaseContext): boolean =>
-      routes.some(({ target, route }) => context.facts[target.name]?.routes[route.key]?.fragile === true),
-    /** An alert that was there before the canary still fires, and the rollout waits for its end. */
-    heldByAlert: (context: ReleaseContext): boolean => rollout.alertsBefore === 'wait' && Object.values(context.firing).some(({ waived }) => waived !== true),
-    exposed: (context: ReleaseContext): boolean => context.exposedAt !== undefined && context.weight > 0,
-    /** All that the step waits for has come. */
-    gatesOpen: (context: ReleaseContext): boolean => {
-      const step = stepOf(context);
-      return (
-        context.paused === undefined &&
-        context.hold.done &&
-        (step?.question === undefined || context.approved !== undefined) &&
-        (step?.analyses ?? []).every((name) => (context.analyses[name]?.passes ?? 0) >= (rollout.analyses[name]?.passes ?? 1))
-      );
-    },
-  };
-};
 
 type EffectActions = { [N in EffectName]: (args: object, params: EffectParams[N]) => void };
 
@@ -82,11 +40,10 @@ export const lookDelay = (analysis: string): string => `look-${analysis}`;
 export const retryDelay = (analysis: string): string => `retry-${analysis}`;
 
 /**
- * What the release machine of one definition is made of. Guards say what is the case, assigns live beside the transitions they
+ * What a release machine is made of; `analyses` are the names of those its definition has. Guards say what is the case, assigns live beside the transitions they
  * belong to. Actions that are not effects speak to `advance`: `arm` keeps a way back, `drop` empties the traffic lane, `say` adds a sentence to the journal.
  */
-export const releaseSetup = (rollout: Rollout) => {
-  const read = readings(rollout);
+export const releaseSetup = (analyses: readonly string[]) => {
   return setup({
     types: {
       context: {} as ReleaseContext,
@@ -114,10 +71,10 @@ export const releaseSetup = (rollout: Rollout) => {
         return (context.size[target.name] ?? 0) >= Math.max(1, read.need(context, target));
       },
       armed: ({ context }) => context.armed.includes(read.route(context).route.key),
-      allArmed: ({ context }) => read.routes.every(({ route }) => context.armed.includes(route.key)),
+      allArmed: ({ context }) => read.routes(context).every(({ route }) => context.armed.includes(route.key)),
       scaled: ({ context }) => context.scaled,
       noAutoscaler: ({ context }) => context.facts[read.target(context).name]?.autoscaler === undefined,
-      outOfTime: ({ context }) => context.now - context.trying.since > rollout.progressDeadlineMs,
+      outOfTime: ({ context }) => context.now - context.trying.since > context.rollout.progressDeadlineMs,
       noHold: ({ context }) => context.hold.done,
       gatesOpen: ({ context }) => read.gatesOpen(context),
       fragile: ({ context }) => read.fragile(context) && read.exposed(context),
@@ -126,14 +83,14 @@ export const releaseSetup = (rollout: Rollout) => {
       alertAbout: ({ context, event }) =>
         event.type === 'alert' &&
         event.status === 'firing' &&
-        policyFor(rollout, event.labels)?.do === 'rollback' &&
-        notAbout(event, context, rollout.skewMs) === undefined,
+        policyFor(context.rollout, event.labels)?.do === 'rollback' &&
+        notAbout(event, context, context.rollout.skewMs) === undefined,
       alertPauses: ({ context, event }) =>
         event.type === 'alert' &&
         event.status === 'firing' &&
-        policyFor(rollout, event.labels)?.do === 'pause' &&
+        policyFor(context.rollout, event.labels)?.do === 'pause' &&
         context.paused === undefined &&
-        notAbout(event, context, rollout.skewMs) === undefined,
+        notAbout(event, context, context.rollout.skewMs) === undefined,
     },
     delays: {
       backoff: ({ context }) => backoff(context.trying.tries),
@@ -141,13 +98,13 @@ export const releaseSetup = (rollout: Rollout) => {
       urgentBackoff: ({ context }) => urgentBackoff(context.trying.tries),
       lag: ({ context }) => read.lag(context),
       hold: ({ context }) => context.hold.left,
-      watch: () => rollout.watchMs,
-      liveness: () => rollout.livenessMs,
-      livenessRetry: () => Math.min(2_000, rollout.livenessMs),
+      watch: ({ context }) => context.rollout.watchMs,
+      liveness: ({ context }) => context.rollout.livenessMs,
+      livenessRetry: ({ context }) => Math.min(2_000, context.rollout.livenessMs),
       ...Object.fromEntries(
-        Object.entries(rollout.analyses).flatMap(([name, analysis]) => [
+        analyses.flatMap((name) => [
           // Until the end of the interval that the next look measures.
-          [lookDelay(name), ({ context }: { context: ReleaseContext }) => Math.max(0, (context.analyses[name]?.until ?? context.now) + analysis.intervalMs - context.now)],
+          [lookDelay(name), ({ context }: { context: ReleaseContext }) => Math.max(0, (context.analyses[name]?.until ?? context.now) + (context.rollout.analyses[name]?.intervalMs ?? 0) - context.now)],
           [retryDelay(name), ({ context }: { context: ReleaseContext }) => backoff(Math.min(context.analyses[name]?.looks ?? 0, 4))],
         ]),
       ),

@@ -1,16 +1,15 @@
-import type { Rollout } from '../definition/rollout.ts';
 import type { ReleaseContext } from './context.ts';
 import { readyIn, weightIn } from './events.ts';
 import { liveness } from './gates.ts';
-import { readings, without, type ReleaseSetup } from './setup.ts';
+import { read } from './readings.ts';
+import { without, type ReleaseSetup } from './setup.ts';
 import { marks } from './walk.ts';
 
 /**
  * Moving users to the wanted weight: capacity first, then routes, then the proof that both were taken. The same for every step and
  * for the promotion, which is a step to 100 % without gates. Ends at `next`; what cannot be done going up ends at `#rollingBack`.
  */
-export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
-  const read = readings(rollout);
+export const shift = (s: ReleaseSetup, next: string) => {
 
   const { begin, nextOne, tryAgain, giveUp } = marks(s);
   /** Somebody else changed what this release relies on: a person must say what counts. */
@@ -32,7 +31,7 @@ export const shift = (s: ReleaseSetup, rollout: Rollout, next: string) => {
 
   /** Standing still with users on the canary: it is looked at all the same. */
   const standing = (free: (given: { context: ReleaseContext }) => boolean) =>
-    s.createStateConfig({ ...liveness(s, rollout, '#rollingBack'), exit: { type: 'drop', params: { lane: 'traffic' } }, always: { guard: free, target: 'choosing' } });
+    s.createStateConfig({ ...liveness(s, '#rollingBack'), exit: { type: 'drop', params: { lane: 'traffic' } }, always: { guard: free, target: 'choosing' } });
   const blocked = (context: ReleaseContext): boolean => context.paused !== undefined || (context.wanted > context.weight && read.heldByAlert(context));
   /** Once the first route is written, the weight is already that of the step: only a way down is below it. */
   const pausedGoingUp = ({ context }: { context: ReleaseContext }): boolean => context.paused !== undefined && context.wanted >= context.weight;

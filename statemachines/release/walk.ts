@@ -1,7 +1,7 @@
-import type { Rollout } from '../definition/rollout.ts';
 import type { EffectName, EffectParams } from '../effects.ts';
 import type { ReleaseContext } from './context.ts';
-import { readings, type ReleaseSetup } from './setup.ts';
+import { read } from './readings.ts';
+import type { ReleaseSetup } from './setup.ts';
 
 /** Assigns that every phase shares. */
 export const marks = (s: ReleaseSetup) => ({
@@ -34,9 +34,9 @@ interface Walk<N extends EffectName> {
  * One effect for each target or route in turn, asked again after a wait until it succeeds. A compound state that is done when the
  * last one is; give it `onDone`.
  */
-export const walk = <N extends EffectName>(s: ReleaseSetup, rollout: Rollout, { effect, over, params, skip, wait, giveUp, others = {} }: Walk<N>) => {
+export const walk = <N extends EffectName>(s: ReleaseSetup, { effect, over, params, skip, wait, giveUp, others = {} }: Walk<N>) => {
   const { begin, nextOne, tryAgain, giveUp: because } = marks(s);
-  const count = over === 'targets' ? rollout.targets.length : readings(rollout).routes.length;
+  const count = (context: ReleaseContext): number => (over === 'targets' ? context.rollout.targets.length : read.routes(context).length);
   const again = { target: 'waiting', actions: [tryAgain] };
   const on: Record<string, object> = {
     [`${effect}.done`]: { target: 'choosing', actions: [nextOne] },
@@ -50,7 +50,7 @@ export const walk = <N extends EffectName>(s: ReleaseSetup, rollout: Rollout, { 
     states: {
       choosing: {
         always: [
-          { guard: ({ context }) => context.cursor >= count, target: 'done' },
+          { guard: ({ context }) => context.cursor >= count(context), target: 'done' },
           { guard: ({ context }) => skip?.(context) === true, target: 'choosing', reenter: true, actions: [nextOne] },
           { target: 'acting' },
         ],

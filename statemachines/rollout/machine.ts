@@ -20,6 +20,8 @@ export interface Wanted {
 }
 
 export interface RolloutContext {
+  /** The definition as it is applied now. Set by `advance`, never stored. */
+  readonly rollout: Rollout;
   /** The moment the present input is judged at. Set by `advance`, never stored. */
   readonly now: Millis;
   /** Number of the last release; the next one gets one more. */
@@ -70,7 +72,8 @@ type Decision = { readonly kind: 'begin' | 'wait' | 'supersede' } | { readonly k
 const sameVersion = (a: { digest?: string; tag?: string; image: string }, b: { digest?: string; tag?: string; image: string }): boolean =>
   a.image === b.image && (a.digest !== undefined && b.digest !== undefined ? a.digest === b.digest : a.tag === b.tag && a.tag !== undefined);
 
-const decidePush = (rollout: Rollout, context: RolloutContext, push: ImagePushed): Decision => {
+const decidePush = (context: RolloutContext, push: ImagePushed): Decision => {
+  const { rollout } = context;
   const trigger = rollout.triggers.find(({ image, tags }) => image === push.image && tagMatches(tags, push.tag));
   if (trigger === undefined) {
     const filters = rollout.triggers.filter(({ image }) => image === push.image).map(({ tags }) => spellTags(tags));
@@ -81,10 +84,11 @@ const decidePush = (rollout: Rollout, context: RolloutContext, push: ImagePushed
   if (context.active !== undefined && sameVersion(context.active, push)) return { kind: 'ignore', why: `release ${context.active.n} of ${push.tag} is under way` };
   if (context.waiting.some((wanted) => sameVersion(wanted, push))) return { kind: 'ignore', why: `${push.tag} is waiting already` };
   if (context.active === undefined && context.lastGood[0]?.digest === push.digest) return { kind: 'ignore', why: `${push.tag} is what stable runs` };
-  return queueUp(rollout, context, push.tag);
+  return queueUp(context, push.tag);
 };
 
-const queueUp = (rollout: Rollout, context: RolloutContext, name: string): Decision => {
+const queueUp = (context: RolloutContext, name: string): Decision => {
+  const { rollout } = context;
   if (context.active === undefined) return { kind: 'begin' };
   if (rollout.onPush === 'refuse') return { kind: 'ignore', why: `release ${context.active.n} is under way, and the rollout refuses ${name} meanwhile` };
   if (rollout.onPush === 'queue' && context.waiting.length >= keptWaiting) return { kind: 'ignore', why: `${keptWaiting} versions are waiting already` };
@@ -92,9 +96,9 @@ const queueUp = (rollout: Rollout, context: RolloutContext, name: string): Decis
 };
 
 /** What a `start` names, filled up from the newest push. Undefined when there is nothing to start. */
-const startOf = (rollout: Rollout, context: RolloutContext, event: RolloutEvent): Wanted | undefined => {
+const startOf = (context: RolloutContext, event: RolloutEvent): Wanted | undefined => {
   if (event.type !== 'start') return undefined;
-  const image = event.image ?? context.newest?.image ?? rollout.triggers[0]?.image ?? context.lastGood[0]?.image;
+  const image = event.image ?? context.newest?.image ?? context.rollout.triggers[0]?.image ?? context.lastGood[0]?.image;
   if (image === undefined) return undefined;
   const named = event.tag !== undefined || event.digest !== undefined;
   const version = named ? { ...(event.tag === undefined ? {} : { tag: event.tag }), ...(event.digest === undefined ? {} : { digest: event.digest }) } : context.newest;
@@ -106,9 +110,9 @@ const startOf = (rollout: Rollout, context: RolloutContext, event: RolloutEvent)
  * The machine of one rollout: the lock, the queue before it, and the memory of versions. It decides which release runs; what a
  * release does is its own machine's business.
  */
-export const rolloutMachine = (rollout: Rollout) => {
+export const rolloutMachine = () => {
   const s = setup({
-    types: { context: {} as RolloutContext, events: {} as RolloutEvent, input: {} as { now: Millis } },
+    types: { context: {} as RolloutContext, events: {} as RolloutEvent, input: {} as { now: Millis; definition: Rollout } },
     actions: {
       'document.send': (_: object, _params: EffectParams['document.send']) => undefined,
       define: (_: object, _params: { definition: Json }) => undefined,
@@ -122,16 +126,16 @@ export const rolloutMachine = (rollout: Rollout) => {
       const { n: _n, outcome: _outcome, reason: _reason, endedAt: _endedAt, ...version } = context.last;
       return { ...version, by: event.by, at: context.now, force: true };
     }
-    return startOf(rollout, context, event);
+    return startOf(context, event);
   };
   const decide = (context: RolloutContext, event: RolloutEvent): Decision => {
-    if (event.type === 'image.pushed') return decidePush(rollout, context, event);
+    if (event.type === 'image.pushed') return decidePush(context, event);
     const wanted = wantedBy(context, event);
     if (wanted === undefined) return { kind: 'ignore', why: 'there is no version to start: name a tag or a digest' };
     if (event.type === 'retry' && context.active !== undefined) return { kind: 'ignore', why: `release ${context.active.n} is under way` };
     const quarantine = wanted.digest === undefined ? undefined : context.quarantined[wanted.digest];
     if (quarantine !== undefined && !wanted.force) return { kind: 'ignore', why: `${wanted.tag ?? wanted.digest} is quarantined: ${quarantine}; start it with force to insist` };
-    return queueUp(rollout, context, wanted.tag ?? wanted.digest ?? '');
+    return queueUp(context, wanted.tag ?? wanted.digest ?? '');
   };
   const is = (kind: Decision['kind']) => ({ context, event }: { context: RolloutContext; event: RolloutEvent }): boolean => decide(context, event).kind === kind;
 
@@ -154,8 +158,8 @@ export const rolloutMachine = (rollout: Rollout) => {
       const { n = 0, image = '', tag, digest, by = '', force = false } = context.active ?? {};
       const [from] = context.lastGood;
       return {
-        to: releaseId(rollout, n),
-        id: `open/${rollout.namespace}/${rollout.name}/${n}`,
+        to: releaseId(context.rollout, n),
+        id: `open/${context.rollout.namespace}/${context.rollout.name}/${n}`,
         urgent: false,
         event: {
           type: 'release.opened',
@@ -169,7 +173,7 @@ export const rolloutMachine = (rollout: Rollout) => {
           quarantined: force ? {} : context.quarantined,
           firing: context.firing as unknown as Json,
           // The release keeps the definition it was started with.
-          definition: rollout as unknown as Json,
+          definition: context.rollout as unknown as Json,
         },
       };
     },
@@ -184,7 +188,7 @@ export const rolloutMachine = (rollout: Rollout) => {
   const tell = (type: string) => ({
     type: 'document.send' as const,
     params: ({ context, event }: { context: RolloutContext; event: RolloutEvent }): EffectParams['document.send'] => ({
-      to: releaseId(rollout, context.active?.n ?? 0),
+      to: releaseId(context.rollout, context.active?.n ?? 0),
       id: event.id,
       urgent: true,
       event: type === 'alert' && event.type === 'alert' ? { ...event, by: undefined, id: undefined } : { type, tag: wantedBy(context, event)?.tag ?? wantedBy(context, event)?.digest ?? '' },
@@ -227,7 +231,7 @@ export const rolloutMachine = (rollout: Rollout) => {
 
   return s.createMachine({
     id: 'rollout',
-    context: ({ input }) => ({ now: input.now, counter: 0, active: undefined, waiting: [], lastGood: [], quarantined: {}, newest: undefined, last: undefined, firing: {} }),
+    context: ({ input }) => ({ rollout: input.definition, now: input.now, counter: 0, active: undefined, waiting: [], lastGood: [], quarantined: {}, newest: undefined, last: undefined, firing: {} }),
     initial: 'free',
     on: {
       'definition.applied': { actions: { type: 'define', params: ({ event }) => ({ definition: event.definition }) } },
@@ -235,7 +239,7 @@ export const rolloutMachine = (rollout: Rollout) => {
       start: wants,
       retry: wants,
       alert: [
-        { guard: ({ event }) => policyFor(rollout, event.labels) === undefined },
+        { guard: ({ context, event }) => policyFor(context.rollout, event.labels) === undefined },
         {
           guard: ({ context }) => context.active !== undefined,
           actions: [s.assign({ firing: ({ context, event }) => firingAfter(context.firing, event) }), tell('alert')],
@@ -256,7 +260,7 @@ export const rolloutMachine = (rollout: Rollout) => {
               // Whatever still works on it must not go on beside the next release.
               {
                 type: 'document.send',
-                params: ({ context, event }) => ({ to: releaseId(rollout, context.active?.n ?? 0), id: event.id, urgent: true, event: { type: 'abort', reason: `unlocked: ${event.reason}` } }),
+                params: ({ context, event }) => ({ to: releaseId(context.rollout, context.active?.n ?? 0), id: event.id, urgent: true, event: { type: 'abort', reason: `unlocked: ${event.reason}` } }),
               },
               s.assign({ active: undefined }),
             ],
