@@ -1,3 +1,4 @@
+import { releaseUnderWay } from './world/clones.ts';
 import type { Json } from '../events/input.ts';
 import { advance } from '../statemachines/advance.ts';
 import type { Document, JournalRow } from '../statemachines/document.ts';

@@ -113,10 +113,16 @@ export const clusterContract = (name: string, factory: () => Promise<ClusterUnde
         const made = await cluster.create(configMap());
         const ref = refOf(made);
         expect(await failureOf(cluster.patch(ref, [{ op: 'replace', path: '/data/a', value: '9' }, { op: 'test', path: '/data/a', value: 'other' }]))).toBe('invalid');
-        expect(await failureOf(cluster.patch(ref, [{ op: 'replace', path: '/data/absent', value: '9' }]))).toBe('invalid');
+        expect(await failureOf(cluster.patch(ref, [{ op: 'replace', path: '/binaryData/absent', value: '9' }]))).toBe('invalid');
         expect(await failureOf(cluster.patch(ref, [{ op: 'remove', path: '/data/absent' }]))).toBe('invalid');
         expect(await failureOf(cluster.patch(ref, [{ op: 'add', path: '/metadata/annotations/x', value: 'no map yet' }]))).toBe('invalid');
         expect(await cluster.get(ref)).toEqual(made);
+      });
+
+      test('a replace of an absent key adds it', async () => {
+        const made = await cluster.create(configMap());
+        const after = await cluster.patch(refOf(made), [{ op: 'replace', path: '/data/b', value: '2' }]);
+        expect(after['data']).toEqual({ a: '1', b: '2' });
       });
 
       test('a test for null passes where the key is absent', async () => {

@@ -134,6 +134,6 @@ export const flip = async (pod: Pod, change: { readonly ready?: boolean; readonl
   const query = new URLSearchParams();
   if (change.ready !== undefined) query.set('ready', change.ready ? '1' : '0');
   if (change.rate !== undefined) query.set('rate', String(change.rate));
-  const response = await fetch(`http://${pod.address}:8080/flip?${query}`);
+  const response = await fetch(`http://${pod.address}:8080/flip?${query.toString()}`);
   if (!response.ok) throw new Error(`${pod.name} did not flip: ${response.status} ${await response.text()}`);
 };
