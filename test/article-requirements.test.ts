@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { listAt } from '../infra/workload/template.ts';
 import { podsFor } from '../statemachines/capacity.ts';
 import type { Document } from '../statemachines/document.ts';
 import { viewRelease } from '../statemachines/view.ts';
@@ -62,7 +63,8 @@ it('R49 at every write of a weight the canary has the ready endpoints that it ne
   const watching: Around = async (call, inner) => {
     const result = await inner();
     if (call === `patch ${route.kind}` && world !== undefined) {
-      const services = ((await world.sandbox.cluster.get(route))?.['spec'] as { routes: { services: { name: string; weight?: number }[] }[] }).routes[0]?.services ?? [];
+      const [rule] = listAt((await world.sandbox.cluster.get(route)) ?? {}, 'spec', 'routes') as unknown as { services: { name: string; weight?: number }[] }[];
+      const services = rule?.services ?? [];
       const weight = services.find(({ name }) => name === 'demo-canary')?.weight ?? 0;
       const slices = await world.sandbox.cluster.list({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', namespace: 'pro', labelSelector: 'kubernetes.io/service-name=demo-canary' });
       const ready = slices.flatMap((slice) => slice['endpoints'] as { conditions: { ready: boolean } }[]).filter(({ conditions }) => conditions.ready).length;
