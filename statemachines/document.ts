@@ -46,7 +46,7 @@ export interface ArmedWrite {
  * The persisted state of one rollout or one release. `version` rises with every advance; a save is conditional on the version
  * that was loaded. `outbox` is the only truth about unfinished work. `seen` lists the ids of inputs from outside.
  * `index` are keys it can be looked up by, `claims` keys that no other document may hold at the same time.
- * `machine` names the machine and its version, `definition` the hash of the definition that it was made from.
+ * `machine` names the machine and its version.
  */
 export interface Document {
   readonly id: DocumentId;

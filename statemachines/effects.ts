@@ -109,7 +109,7 @@ export interface EffectResults {
   'fleet.write.changed': { who: string; what: string };
   'fleet.look.done': { ready: number; failing?: string };
   'route.plan.done': { armed: Json };
-  'route.write.done': { changed: boolean; armed?: Json };
+  'route.write.done': { changed: boolean };
   'route.write.disarmed': { reason: string };
   'route.write.foreign': { who: string; what: string };
   'route.verify.done': { canary: number };

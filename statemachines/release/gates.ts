@@ -12,7 +12,6 @@ const blank = (until: number): AnalysisState => ({ until, passes: 0, failures: 0
  * the route down. Approvals are plain events of the step.
  */
 export const gates = (s: ReleaseSetup, names: readonly string[]) => {
-
   const hold = s.createStateConfig({
     initial: 'deciding',
     states: {

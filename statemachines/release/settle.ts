@@ -7,8 +7,8 @@ import { marks, walk } from './walk.ts';
 /** Ready endpoints of the canary, where the look asked for them. */
 const canaryIn = (event: ReleaseEvent): number | undefined => (event.type === 'stable.look.done' ? event.canary : undefined);
 
-/** Routes without our entries: written, given time to spread, and for the way on also proved. */
-const routesToStable = (s: ReleaseSetup, giveUp: string | undefined) => {
+/** Routes without our entries: written, given time to spread, and proved. Never gives up: users must get off the canary. */
+const routesToStable = (s: ReleaseSetup) => {
   const { tryAgain } = marks(s);
   const ours = (context: Parameters<typeof read.route>[0]) => ({ target: read.route(context).target.name, route: read.route(context).route.key, canary: null });
   // Whoever changed the object meanwhile, users must still get off the canary: ask again until they are.
@@ -21,7 +21,6 @@ const routesToStable = (s: ReleaseSetup, giveUp: string | undefined) => {
         wait: 'urgentBackoff',
         params: ours,
         others: { 'route.write.foreign': again, 'route.write.disarmed': again },
-        ...(giveUp === undefined ? {} : { giveUp }),
       }),
       onDone: 'spreading',
     },
@@ -33,14 +32,13 @@ const routesToStable = (s: ReleaseSetup, giveUp: string | undefined) => {
         wait: 'backoff',
         params: ours,
         others: { 'route.verify.notYet': again, 'route.verify.foreign': again },
-        ...(giveUp === undefined ? {} : { giveUp }),
       }),
       onDone: 'retiring',
     },
   } as const;
 };
 
-/** Looks at stable until every target has all its pods on the image. `others` says what else an answer may mean. */
+/** Looks at stable until every target has all its pods on the image. `halt` is where it goes when it does not come up; without it the look never gives up. */
 const lookAtStable = (s: ReleaseSetup, image: 'pinned' | 'image', halt: string | undefined) => {
   const { begin, nextOne, tryAgain } = marks(s);
   const stuck = (why: string) => s.assign({ trying: ({ context }) => ({ ...context.trying, why }) });
@@ -111,7 +109,7 @@ export const settling = (s: ReleaseSetup) => {
       looking: { ...lookAtStable(s, 'pinned', '#halted'), onDone: 'carrying' },
       // Stable's new endpoints must have reached the proxies before anybody is sent to them.
       carrying: { after: { lag: 'routing' } },
-      ...routesToStable(s, undefined),
+      ...routesToStable(s),
       retiring: retire(s, '#completed'),
     },
   });
@@ -136,7 +134,7 @@ export const restoring = (s: ReleaseSetup) => {
       },
       looking: { ...lookAtStable(s, 'image', undefined), onDone: 'carrying' },
       carrying: { after: { lag: 'routing' } },
-      ...routesToStable(s, undefined),
+      ...routesToStable(s),
       retiring: retire(s, '#rolledBack'),
     },
   });

@@ -60,8 +60,6 @@ export const releaseSetup = (analyses: readonly string[]) => {
       /** Something forbids raising exposure: a person, or an alert that was there before the canary. */
       held: ({ context }) => context.paused !== undefined || read.heldByAlert(context),
       paused: ({ context }) => context.paused !== undefined,
-      promoting: ({ context }) => read.promoting(context),
-      exposed: ({ context }) => read.exposed(context),
       goingDown: ({ context }) => context.wanted < context.weight,
       nothingToRoute: ({ context }) => context.wanted === context.weight && (context.exposedAt !== undefined || context.wanted === 0),
       lastTarget: ({ context }) => read.lastTarget(context),
@@ -73,7 +71,6 @@ export const releaseSetup = (analyses: readonly string[]) => {
       armed: ({ context }) => context.armed.includes(read.route(context).route.key),
       allArmed: ({ context }) => read.routes(context).every(({ route }) => context.armed.includes(route.key)),
       scaled: ({ context }) => context.scaled,
-      noAutoscaler: ({ context }) => context.facts[read.target(context).name]?.autoscaler === undefined,
       outOfTime: ({ context }) => context.now - context.trying.since > context.rollout.progressDeadlineMs,
       noHold: ({ context }) => context.hold.done,
       gatesOpen: ({ context }) => read.gatesOpen(context),

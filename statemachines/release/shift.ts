@@ -10,7 +10,6 @@ import { marks } from './walk.ts';
  * for the promotion, which is a step to 100 % without gates. Ends at `next`; what cannot be done going up ends at `#rollingBack`.
  */
 export const shift = (s: ReleaseSetup, next: string) => {
-
   const { begin, nextOne, tryAgain, giveUp } = marks(s);
   /** Somebody else changed what this release relies on: a person must say what counts. */
   const pauseForForeign = s.assign({
