@@ -116,8 +116,8 @@ export interface EffectResults {
   'route.verify.notYet': { reason: string };
   'route.verify.foreign': { who: string; what: string };
   'template.write.changed': { who: string; what: string };
-  /** `done`: every pod of stable runs the image and is ready. */
-  'stable.look.done': { done: boolean; ready: number; wanted: number; canary?: number; failing?: string };
+  /** `done`: every pod of stable runs the image and is ready. `foreign`: its template names another image, and who wrote that. */
+  'stable.look.done': { done: boolean; ready: number; wanted: number; canary?: number; failing?: string; foreign?: string };
   /** `ready` of the target that has fewest, `by` of each. */
   'liveness.look.done': { ready: number; by?: Record<string, number> };
   'analysis.look.done': { value?: number; canary?: { bad: number; all: number }; stable?: { bad: number; all: number } };

@@ -78,6 +78,20 @@ describe('other people at the same objects', () => {
   });
 });
 
+describe('an image that somebody puts back while stable settles', () => {
+  it('leaves users on the canary and asks a person, who may go on or back', async () => {
+    const world = await embeddedWorld(definition('steps: [{weight: 100}]\nwatch: 1s'));
+    await world.push('1.1.0');
+    await world.drive(reached(({ waitingFor }) => waitingFor.what.startsWith('stable to come up')));
+    await world.sandbox.asUser('mallory').patch(workload, [{ op: 'replace', path: '/spec/template/spec/containers/0/image', value: `${image}:1.0.0` }]);
+    await world.drive(reached(({ phase }) => phase === 'halted'));
+    expect((await seen(world)).waitingFor.what).toContain('mallory changed the image of Deployment pro/demo');
+    await world.command({ type: 'retry' });
+    await world.drive(over);
+    expect((await seen(world)).phase).toBe('completed');
+  });
+});
+
 describe('an autoscaler', () => {
   it('R56 has its lower bound raised for the release and given back', async () => {
     const world = await embeddedWorld(definition(steps));

@@ -1,6 +1,6 @@
 import { canaryName } from '../../statemachines/definition/rollout.ts';
 import { readyEndpoints } from '../workload/endpoints.ts';
-import { at, containersOf, hashOf, listAt, templateWith } from '../workload/template.ts';
+import { at, containersOf, hashOf, lastWriter, listAt, templateWith } from '../workload/template.ts';
 import { assertWanted, contextOf, existing, foreign, rolloutOf, spellRef, targetOf, untilWritten, workloadRef, type Performer } from './performing.ts';
 import { touch } from './touch.ts';
 
@@ -60,6 +60,7 @@ export const lookAtStable: Performer<'stable.look'> = async (params, performing)
     ready,
     wanted: needed,
     ...canary,
+    ...(rightImage ? {} : { foreign: `${lastWriter(stable, 'spec', 'template')} changed the image of ${spellRef(workloadRef(rolloutOf(performing), target))}` }),
     ...(stuck ? { failing: `${spellRef(workloadRef(rolloutOf(performing), target))} exceeded its progress deadline` } : {}),
   };
 };

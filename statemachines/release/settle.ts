@@ -41,6 +41,11 @@ const routesToStable = (s: ReleaseSetup) => {
 /** Looks at stable until every target has all its pods on the image. `halt` is where it goes when it does not come up; without it the look never gives up. */
 const lookAtStable = (s: ReleaseSetup, image: 'pinned' | 'image', halt: string | undefined) => {
   const { begin, nextOne, tryAgain } = marks(s);
+  /** Somebody wrote another image: on the way on a person must say what counts, on the way back ours is written again. */
+  const foreign = {
+    guard: ({ event }: { event: { foreign?: string } }) => event.foreign !== undefined,
+    actions: [s.assign({ trying: ({ context, event }) => ({ ...context.trying, why: 'foreign' in event ? (event.foreign ?? '') : context.trying.why }) })],
+  };
   const stuck = (why: string) => s.assign({ trying: ({ context }) => ({ ...context.trying, why }) });
   return s.createStateConfig({
     entry: begin,
@@ -62,8 +67,9 @@ const lookAtStable = (s: ReleaseSetup, image: 'pinned' | 'image', halt: string |
             { guard: ({ event }) => event.done, target: 'looking', reenter: true, actions: [nextOne] },
             ...(halt === undefined
               ? // Users leave a dead canary as soon as stable can carry them, whatever mix of versions it is by then.
-                [{ guard: ({ event }: { event: { canary?: number; ready: number; wanted: number } }) => event.canary === 0 && event.ready >= event.wanted, target: 'done' }]
+                [{ guard: ({ event }: { event: { canary?: number; ready: number; wanted: number } }) => event.canary === 0 && event.ready >= event.wanted, target: 'done' }, { ...foreign, target: '#restoring' }]
               : [
+                  { ...foreign, target: halt },
                   {
                     guard: ({ context, event }: { context: { zero: number }; event: { canary?: number } }) => event.canary === 0 && context.zero >= 1,
                     target: '#restoring',

@@ -150,6 +150,7 @@ export const performers = (config: WorldConfig, behaviour: Behaviour) => {
           ready: world.pods === 'short' ? 1 : config.facts.replicas,
           wanted: config.facts.replicas,
           ...(wish.params['canary'] === true ? { canary: ready } : {}),
+          ...(world.template === wish.params['image'] ? {} : { foreign: 'somebody changed the image' }),
         });
       case 'liveness.look':
         return answer(world, wish, 'done', { ready });
