@@ -1,4 +1,5 @@
 import { canaryName } from '../../statemachines/definition/rollout.ts';
+import type { ObjectRef } from '../../statemachines/document.ts';
 import { ClusterError, type Cluster, type KubeObject } from '../cluster/port.ts';
 import { belongs, canaryDeployment, canaryService, markerName, markerObject, type Belonging } from '../workload/canary.ts';
 import { hopelessPods, readyEndpoints } from '../workload/endpoints.ts';
@@ -34,9 +35,7 @@ export const writeFleet: Performer<'fleet.write'> = (params, performing) =>
 
 const scale = async (cluster: Cluster, canary: KubeObject, replicas: number, belonging: Belonging, performing: Performing) => {
   const ref = { apiVersion: canary.apiVersion, kind: canary.kind, namespace: belonging.namespace, name: canary.metadata.name };
-  const whose = belongs(canary, belonging);
-  if (whose === 'earlier' || canary.metadata.deletionTimestamp !== undefined) throw new ClusterError('unavailable', `${spellRef(ref)} of an earlier release is still being removed`);
-  if (whose === 'foreign') throw new ClusterError('invalid', `${spellRef(ref)} exists and is not of this rollout; its name is needed for the canary`);
+  assertOurs(canary, ref, belonging);
   if (at(canary, 'spec', 'replicas') === replicas) return { type: 'fleet.write.done' };
   await assertWanted(performing);
   await cluster.patch(
@@ -76,12 +75,16 @@ const create = async (cluster: Cluster, object: KubeObject, belonging: Belonging
     if (!(error instanceof ClusterError) || error.failure !== 'exists') throw error;
   }
   const found = await cluster.get(ref, performing.signal);
-  const whose = found === undefined ? 'earlier' : belongs(found, belonging);
-  if (found === undefined || whose === 'earlier' || found.metadata.deletionTimestamp !== undefined)
-    throw new ClusterError('unavailable', `${spellRef(ref)} of an earlier release is still being removed`);
-  if (whose === 'foreign') throw new ClusterError('invalid', `${spellRef(ref)} exists and is not of this rollout; its name is needed for the canary`);
+  assertOurs(found, ref, belonging);
   return found;
 };
+
+/** Only what carries the labels of this release is taken over. What goes away by itself is waited for, what is somebody else's refused. */
+function assertOurs(object: KubeObject | undefined, ref: ObjectRef, belonging: Belonging): asserts object is KubeObject {
+  const whose = object === undefined || object.metadata.deletionTimestamp !== undefined ? 'earlier' : belongs(object, belonging);
+  if (whose === 'earlier') throw new ClusterError('unavailable', `${spellRef(ref)} of an earlier release is still being removed`);
+  if (whose === 'foreign') throw new ClusterError('invalid', `${spellRef(ref)} exists and is not of this rollout; its name is needed for the canary`);
+}
 
 /** Pods are asked why they do not come up only at every third look: mostly they just need a moment. */
 const looksBetweenReasons = 3;

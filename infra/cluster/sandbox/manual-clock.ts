@@ -4,6 +4,8 @@ import type { Clock } from '../../clock.ts';
 export interface ManualClock extends Clock {
   /** Moves `ms` milliseconds on; every callback due on the way runs at its own moment, in order, before this returns. */
   advance(ms: number): void;
+  /** How many callbacks are waiting. */
+  waiting(): number;
 }
 
 /** `start` is in milliseconds since the epoch. Callbacks due at the same moment run in the order they were asked for. */
@@ -46,5 +48,6 @@ export const manualClock = (start = Date.UTC(2026, 0, 1)): ManualClock => {
       }
       now = end;
     },
+    waiting: () => waiting.size,
   };
 };
