@@ -79,7 +79,7 @@ const mustExist = async (ports: Ports, rollouts: readonly Rollout[]): Promise<vo
       try {
         await inspect(cluster, rollout, target, { image: rollout.triggers[0]?.image ?? '', digest: '' }, AbortSignal.timeout(looking));
       } catch (error) {
-        if (error instanceof ClusterError && error.failure === 'invalid' && error.message.includes('does not exist')) throw new Problem(422, 'missing-objects', error.message);
+        if (error instanceof ClusterError && error.failure === 'absent') throw new Problem(422, 'missing-objects', error.message);
       }
     }
 };

@@ -19,7 +19,7 @@ export const preflight: Performer<'release.preflight'> = async (params, performi
   return { type: 'release.preflight.done', targets: targets as unknown as Json };
 };
 
-/** What a target is at the start. Throws `invalid` with every reason why it cannot carry a release. */
+/** What a target is at the start. Throws every reason why it cannot carry a release at once: `absent` when an object it names is one of them, else `invalid`. */
 export const inspect = async (cluster: Cluster, rollout: Rollout, target: Target, version: { image: string; digest: string }, signal: AbortSignal): Promise<TargetFacts> => {
   const { namespace } = rollout;
   const ref = workloadRef(rollout, target);
@@ -36,8 +36,12 @@ export const inspect = async (cluster: Cluster, rollout: Rollout, target: Target
     if (leftover?.metadata.labels?.['sluice.dev/rollout'] === rollout.name) throw new ClusterError('unavailable', `${leftover.kind} ${leftover.metadata.name} of an earlier release is still being removed`);
 
   const problems: string[] = [];
+  let missing = false;
   const require = (object: KubeObject | undefined, what: string): object is KubeObject => {
-    if (object === undefined) problems.push(`${what} does not exist in cluster ${cluster.name}`);
+    if (object === undefined) {
+      missing = true;
+      problems.push(`${what} does not exist in cluster ${cluster.name}`);
+    }
     return object !== undefined;
   };
   for (const taken of [canary, canaryServiceObject]) if (taken !== undefined) problems.push(`${taken.kind} ${namespace}/${taken.metadata.name} exists; its name is needed for the canary`);
@@ -58,7 +62,7 @@ export const inspect = async (cluster: Cluster, rollout: Rollout, target: Target
     const { fragile, lagMs } = router.capabilities(object);
     found[route.key] = { fragile, lagMs: route.lagMs ?? lagMs };
   }
-  if (problems.length > 0 || !hasStable || container === undefined) throw new ClusterError('invalid', problems.join('; '));
+  if (problems.length > 0 || !hasStable || container === undefined) throw new ClusterError(missing ? 'absent' : 'invalid', problems.join('; '));
   const unwell = unwellness(stable);
   if (unwell !== undefined) throw new ClusterError('unavailable', unwell);
   return {
