@@ -8,6 +8,9 @@ export type DocumentId = string;
 /** Milliseconds since the epoch, by the clock of whoever received the input. */
 export type Millis = number;
 
+/** Leads from a request to everything that follows from it: a `traceparent` of W3C Trace Context, e.g. `00-<32 hex>-<16 hex>-01`. */
+export type Trace = string;
+
 /** A JSON value: everything that is stored or sent is one. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -38,6 +41,7 @@ export interface Announcement {
   readonly fact: Fact;
   readonly source: string;
   readonly receivedAt: Millis;
+  readonly trace?: Trace;
 }
 
 /** Orders that people give a release. `approve` and `reject` name the step and question that were answered. */
@@ -68,7 +72,7 @@ export interface InputEvent {
 /**
  * One fact, order, result or timer for one document.
  * `id` is its natural key: the same id is the same input, however often it comes.
- * `effect` is set on results only (the key of the effect that was performed), `timer` on timers only.
+ * `effect` is set on results only (the key of the effect that was performed), with what performing it took; `timer` on timers only.
  */
 export interface Input {
   readonly id: string;
@@ -78,5 +82,7 @@ export interface Input {
   readonly by?: string;
   readonly urgent?: boolean;
   readonly effect?: { readonly key: string; readonly name: string };
+  readonly cost?: { readonly ms: number; readonly calls: number };
   readonly timer?: { readonly name: string; readonly arm: number };
+  readonly trace?: Trace;
 }

@@ -37,19 +37,19 @@ export const serve = async ({ config, secrets = localSecrets(), outer, sandbox }
   const saved = (document: DocumentId): void => {
     for (const listener of listeners) listener(document);
   };
-  const ports: Ports = {
+  const ports = {
     ...(outer ?? outerPorts(config, secrets, clock)),
     clock,
     queue: embedded.queue,
     store: {
       ...embedded.store,
-      save: async (document, expected, journal) => {
-        const result = await embedded.store.save(document, expected, journal);
+      save: async (document, expected, journal, counts) => {
+        const result = await embedded.store.save(document, expected, journal, counts);
         if (result.ok) saved(document.id);
         return result;
       },
     },
-  };
+  } satisfies Ports;
   const app = await createIngest({
     config,
     secrets,

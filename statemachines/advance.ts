@@ -1,5 +1,5 @@
 import { initialTransition, type AnyMachineSnapshot, type AnyStateMachine } from 'xstate';
-import type { DocumentId, Input, Json, Millis } from '../events/input.ts';
+import type { DocumentId, Input, Json, Millis, Trace } from '../events/input.ts';
 import { bump, type Advanced } from './advanced.ts';
 import { claimsOf, indexOf, type Rollout } from './definition/rollout.ts';
 import type { ArmedWrite, Document, Snapshot, Timer } from './document.ts';
@@ -52,6 +52,7 @@ const open = (input: Input, now: Millis): Advanced => {
     seen: [],
     index: kind === 'rollout' ? indexOf(definition as unknown as Rollout) : [],
     claims: kind === 'rollout' ? claimsOf(definition as unknown as Rollout) : [],
+    ...(input.trace === undefined ? {} : { trace: input.trace }),
     createdAt: now,
     updatedAt: now,
   };
@@ -95,7 +96,7 @@ const restore = (document: Document, now: Millis): { machine: AnyStateMachine; s
 
 const eventOf = (document: Document, input: Input, snapshot: AnyMachineSnapshot): { type: string } | undefined => {
   const { effect, timer } = input;
-  const envelope = { by: input.by ?? 'sluice', id: input.id };
+  const envelope = { by: input.by ?? 'sluice', id: input.id, receivedAt: input.receivedAt };
   if (timer !== undefined) {
     const type = timerEvent(snapshot, timer.name);
     return type === undefined ? undefined : { ...envelope, type };
@@ -135,7 +136,7 @@ const settle = (document: Document, input: Input, machine: AnyStateMachine, next
     else if (type !== '(anonymous)' && !type.startsWith('xstate.assign')) throw new Error(`the machine ${machine.id} asks for ${JSON.stringify(type)}, which no effect is called`);
     else if (type === '(anonymous)') throw new Error(`the machine ${machine.id} has an inline action, which nobody would run`);
   }
-  const keyed = effects.map((effect, at) => ({ ...effect, key: `${version}/${at}` }));
+  const keyed = effects.map((effect, at) => ({ ...effect, key: `${version}/${at}`, ...traceOf(input, document) }));
   const { value, context, status } = machine.getPersistedSnapshot(next) as unknown as Snapshot;
   // A release that began under an earlier definition still holds what that one named.
   if (document.kind === 'rollout' && context['active'] === undefined) claims = claimsOf(definition as unknown as Rollout);
@@ -146,18 +147,26 @@ const settle = (document: Document, input: Input, machine: AnyStateMachine, next
 /** Drops what is not the release's own, and what JSON would drop, so that a document is the same before and after it was stored. */
 const plain = ({ now: _now, rollout: _rollout, ...context }: Snapshot['context']): Snapshot['context'] => JSON.parse(JSON.stringify(context)) as Snapshot['context'];
 
+/** A timer has no sender: it goes on with what the document began with. */
+const traceOf = (input: Input, document: Document): { readonly trace?: Trace } => {
+  const trace = input.trace ?? document.trace;
+  return trace === undefined ? {} : { trace };
+};
+
 /** Inputs for the timers of a document that are due, earliest first. */
 export const dueTimers = (document: Document, now: Millis): readonly Input[] =>
   Object.entries(document.timers)
     .filter(([, { dueAt }]) => dueAt <= now)
     .sort(([, a], [, b]) => a.dueAt - b.dueAt)
-    .map(([name, { arm }]) => ({ id: `timer/${document.id}/${name}/${arm}`, document: document.id, event: { type: 'timer' }, receivedAt: now, timer: { name, arm } }));
+    .map(([name, { arm }]) => ({ id: `timer/${document.id}/${name}/${arm}`, document: document.id, event: { type: 'timer' }, receivedAt: now, timer: { name, arm }, ...(document.trace === undefined ? {} : { trace: document.trace }) }));
 
-/** The input that brings the result of an effect home. */
-export const resultInput = (document: DocumentId, effect: Effect, event: Input['event'], now: Millis): Input => ({
+/** The input that brings the result of an effect home, with what it took. */
+export const resultInput = (document: DocumentId, effect: Effect, event: Input['event'], now: Millis, cost?: Input['cost']): Input => ({
   id: `result/${document}/${effect.key}/${event.type}`,
   document,
   event,
   receivedAt: now,
   effect: { key: effect.key, name: effect.name },
+  ...(cost === undefined ? {} : { cost }),
+  ...(effect.trace === undefined ? {} : { trace: effect.trace }),
 });

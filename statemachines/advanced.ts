@@ -1,4 +1,5 @@
 import type { Input, Millis } from '../events/input.ts';
+import { countsOf, type Counts } from './counts.ts';
 import type { Document, JournalRow, Outcome } from './document.ts';
 import type { Effect } from './effects.ts';
 
@@ -12,6 +13,8 @@ export interface Advanced {
   readonly outcome: Outcome;
   readonly document: Document | undefined;
   readonly row?: JournalRow;
+  /** What the step adds to the totals. */
+  readonly counts?: Counts;
 }
 
 /** The document of the next version with these changes, and its row of the journal. */
@@ -39,5 +42,5 @@ export const bump = (document: Document, input: Input, changes: Partial<Document
     effects,
     ...(said === '' ? {} : { said }),
   };
-  return { outcome, document: saved, row };
+  return { outcome, document: saved, row, counts: countsOf(document, saved, input, now) };
 };

@@ -1,4 +1,4 @@
-import type { DocumentId, Input, Json, Millis } from '../events/input.ts';
+import type { DocumentId, Input, Json, Millis, Trace } from '../events/input.ts';
 import type { Effect } from './effects.ts';
 
 /** What a machine persists: XState's value, context and status, nothing else. */
@@ -46,7 +46,7 @@ export interface ArmedWrite {
  * The persisted state of one rollout or one release. `version` rises with every advance; a save is conditional on the version
  * that was loaded. `outbox` is the only truth about unfinished work. `seen` lists the ids of inputs from outside.
  * `index` are keys it can be looked up by, `claims` keys that no other document may hold at the same time.
- * `machine` names the machine and its version.
+ * `machine` names the machine and its version. `trace` is that of the input which created the document.
  */
 export interface Document {
   readonly id: DocumentId;
@@ -64,6 +64,7 @@ export interface Document {
   readonly claims: readonly string[];
   /** Earliest moment at which somebody must look at this document; absent when nothing is due. */
   readonly wakeAt?: Millis;
+  readonly trace?: Trace;
   readonly createdAt: Millis;
   readonly updatedAt: Millis;
 }

@@ -1,4 +1,4 @@
-import type { Json } from '../events/input.ts';
+import type { Json, Trace } from '../events/input.ts';
 
 /**
  * Everything a machine may wish for. One table: name -> kind, lane and the outcomes that may come back.
@@ -41,11 +41,15 @@ interface EffectSpec {
 
 export type EffectName = keyof typeof effectTable;
 
-/** One wish in an outbox. `key` is `<document version>/<index>`: the idempotency key of whatever performs it. */
+/**
+ * One wish in an outbox. `key` is `<document version>/<index>`: the idempotency key of whatever performs it. `trace` is that of the
+ * input it follows from.
+ */
 export interface Effect {
   readonly key: string;
   readonly name: EffectName;
   readonly params: Readonly<Record<string, Json | undefined>>;
+  readonly trace?: Trace;
 }
 
 export const isEffectName = (name: string): name is EffectName => Object.hasOwn(effectTable, name);

@@ -5,16 +5,19 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Delivery } from '../infra/queue/port.ts';
 import { openSqlite } from '../infra/sqlite/open.ts';
+import { arrivalsContract } from './contract/queue-arrivals.ts';
 import { queueContract } from './contract/queue.ts';
 import { heldClock } from './fixtures/held-clock.ts';
 import { aMessage } from './fixtures/stored.ts';
 
 const open = (path = ':memory:', clock = heldClock()) => ({ ...openSqlite(path, { clock }), clock });
 
-queueContract('SQLite', async () => {
+const subject = async () => {
   const { queue, clock } = open();
-  return { queue, pass: async (ms) => clock.advance(ms) };
-});
+  return { queue, pass: async (ms: number) => clock.advance(ms) };
+};
+queueContract('SQLite', subject);
+arrivalsContract('SQLite', subject);
 
 describe('the SQLite queue', () => {
   test('gives messages in the order in which they became visible', async () => {

@@ -1,9 +1,10 @@
-import type { InputEvent, Json } from '../../events/input.ts';
+import type { Input, InputEvent, Json } from '../../events/input.ts';
 import type { Document } from '../../statemachines/document.ts';
 import type { Effect, EffectName, EffectParams } from '../../statemachines/effects.ts';
 import { ClusterError } from '../cluster/port.ts';
 import type { Ports } from '../ports.ts';
 import { lookAtMetrics } from './analysis.ts';
+import { countedCalls } from './counted-calls.ts';
 import { pinAutoscaler, unpinAutoscaler } from './autoscaler.ts';
 import { deleteFleet, lookAtFleet, lookForLife, writeFleet } from './fleet.ts';
 import { Overtaken, type Performer } from './performing.ts';
@@ -21,8 +22,8 @@ const resolveImage: Performer<'image.resolve'> = async ({ image, tag, digest }, 
 };
 
 /** The receiver takes an input of the same id only once, so the id is the name this is made once by. */
-const sendToDocument: Performer<'document.send'> = async ({ to, id, event, urgent }, { ports }) => {
-  const input = { id, document: to, event: event as InputEvent, receivedAt: ports.clock.now(), ...(urgent ? { urgent } : {}) };
+const sendToDocument: Performer<'document.send'> = async ({ to, id, event, urgent }, { effect, ports }) => {
+  const input = { id, document: to, event: event as InputEvent, receivedAt: ports.clock.now(), ...(urgent ? { urgent } : {}), ...(effect.trace === undefined ? {} : { trace: effect.trace }) };
   await ports.queue.send([{ id: `${id}>${to}`, lane: urgent ? 'urgent' : 'normal', group: to, body: { type: 'input', input } }]);
   return { type: 'document.send.done' };
 };
@@ -48,8 +49,21 @@ const performers: { readonly [N in EffectName]: Performer<N> } = {
   'document.send': sendToDocument,
 };
 
+/** What came of an effect, and what it took. */
+export interface Performed {
+  readonly event: InputEvent;
+  readonly cost: NonNullable<Input['cost']>;
+}
+
 /** Performs one effect of a document. Never throws: what went wrong is one of the effect's outcomes. */
-export const perform = async (effect: Effect, document: Document, ports: Ports): Promise<InputEvent> => {
+export const perform = async (effect: Effect, document: Document, ports: Ports): Promise<Performed> => {
+  const begun = ports.clock.now();
+  const counted = countedCalls(ports);
+  const event = await outcomeOfPerforming(effect, document, counted.ports);
+  return { event, cost: { ms: ports.clock.now() - begun, calls: counted.calls() } };
+};
+
+const outcomeOfPerforming = async (effect: Effect, document: Document, ports: Ports): Promise<InputEvent> => {
   const signal = AbortSignal.timeout(longestEffectMs);
   try {
     const performer = performers[effect.name] as Performer<EffectName>;

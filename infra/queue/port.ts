@@ -7,7 +7,9 @@ export type Body =
   | { readonly type: 'wake'; readonly document: DocumentId };
 
 /**
- * `id` deduplicates: a message with the id of one that is still queued in its lane (waiting, hidden or in flight) is dropped.
+ * `id` may deduplicate: a message with the id of one that is still queued in its lane (waiting, hidden or in flight), or that was sent
+ * within the last five minutes, may be dropped. Only a saving: whoever handles a message must bear its copies. A `wake` is never dropped
+ * for one that has been handled.
  * `lane` `urgent` is taken first and by workers of its own. `group` is the document, so that two workers seldom meet on one.
  */
 export interface Message {
@@ -34,7 +36,7 @@ export interface DeadLetter {
 
 /** At-least-once delivery. Order is a courtesy: correctness comes from the version condition of the store. */
 export interface Queue {
-  /** Resolves when the messages are durable. `delayMs` hides them for that long. */
+  /** Resolves when the messages are durable. `delayMs` hides them for that long, or for as long as the queue can: see `longestDelayMs`. */
   send(messages: readonly Message[], delayMs?: number): Promise<void>;
   /**
    * Up to `max` visible messages of the lane, hidden from others for `visibilityMs`. In the normal lane no message is given whose
@@ -55,10 +57,19 @@ export interface Queue {
   deadLetters(limit: number): Promise<readonly DeadLetter[]>;
   /** Sends a dead letter again; false when there is none of that id or it is not a message. */
   redrive(id: string): Promise<boolean>;
+  /** How many messages wait in both lanes, hidden ones not counted, and since when the oldest does, where the queue can tell. */
+  backlog(): Promise<{ readonly waiting: number; readonly since?: Millis }>;
+  close(): Promise<void>;
+}
+
+/** A queue within the process, which can tell it that there is work. */
+export interface ArrivalQueue extends Queue {
   /**
    * Calls `listener` whenever something may have become receivable, until the signal aborts. What is receivable already does not
    * count: listen first, then receive until nothing comes.
    */
   onArrival(listener: () => void, signal: AbortSignal): void;
-  close(): Promise<void>;
 }
+
+/** The longest delay every queue can keep (SQS: 15 minutes). What is due later is found by the tick. */
+export const longestDelayMs = 900_000;

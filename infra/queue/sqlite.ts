@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Commits } from '../sqlite/commits.ts';
 import { number, optionalNumber, text } from '../sqlite/rows.ts';
 import { arrivals } from './arrivals.ts';
-import type { Delivery, Message, Queue } from './port.ts';
+import type { ArrivalQueue, Delivery, Message } from './port.ts';
 import { beginningOf } from './raw-text.ts';
 import { sqliteDeadLetters } from './sqlite-dead-letters.ts';
 
@@ -22,7 +22,7 @@ const parseReceipt = (receipt: string): readonly [message: number, attempts: num
  * The queue on an open database; `onClose` runs once, at its first `close`. After that every call rejects.
  * Messages come in the order in which they became visible; dead letters newest first.
  */
-export const sqliteQueue = (db: DatabaseSync, commits: Commits, clock: Clock, onClose: () => void): Queue => {
+export const sqliteQueue = (db: DatabaseSync, commits: Commits, clock: Clock, onClose: () => void): ArrivalQueue => {
   const insert = db.prepare(
     `INSERT INTO messages (lane, id, exclusive, visible_at, message) VALUES (?, ?, ?, ?, ?) ON CONFLICT (lane, id) DO NOTHING`,
   );
@@ -38,6 +38,7 @@ export const sqliteQueue = (db: DatabaseSync, commits: Commits, clock: Clock, on
   const letGo = db.prepare('UPDATE messages SET held = 0, visible_at = ? WHERE number = ? AND attempts = ? AND held = 1');
   const visible = db.prepare('SELECT 1 FROM messages WHERE lane = ? AND visible_at <= ? LIMIT 1');
   const next = db.prepare('SELECT min(visible_at) AS at FROM messages WHERE lane = ? AND visible_at > ?');
+  const backlog = db.prepare('SELECT count(*) AS waiting, min(visible_at) AS since FROM messages WHERE visible_at <= ?');
   const lanes = ['urgent', 'normal'] as const;
 
   const dead = sqliteDeadLetters(db);
@@ -147,6 +148,13 @@ export const sqliteQueue = (db: DatabaseSync, commits: Commits, clock: Clock, on
       });
       if (sent) listeners.now();
       return sent;
+    },
+
+    backlog: async () => {
+      assertOpen();
+      const row = backlog.get(clock.now());
+      const since = optionalNumber(row, 'since');
+      return { waiting: row === undefined ? 0 : number(row, 'waiting'), ...(since === undefined ? {} : { since }) };
     },
 
     onArrival: (listener, signal) => {

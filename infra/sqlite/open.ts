@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Queue } from '../queue/port.ts';
+import type { ArrivalQueue } from '../queue/port.ts';
 import { sqliteQueue } from '../queue/sqlite.ts';
 import type { Store } from '../store/port.ts';
 import { sqliteStore } from '../store/sqlite.ts';
@@ -9,7 +9,7 @@ import { openDatabase } from './database.ts';
 /** Store and queue in one file, whose writes share their commits. */
 export interface Embedded {
   readonly store: Store;
-  readonly queue: Queue;
+  readonly queue: ArrivalQueue;
   /**
    * Makes every message receivable again that somebody had in hand. For a process that begins: whoever had them is dead, or is a
    * second process, whose work is then done twice, which the version condition of the store makes harmless.

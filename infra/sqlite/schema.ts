@@ -57,4 +57,12 @@ export const migrations: readonly string[] = [
     source TEXT
   ) STRICT;
   `,
+  `
+  CREATE TABLE totals (
+    rollout TEXT NOT NULL,
+    sample TEXT NOT NULL,
+    amount REAL NOT NULL,
+    PRIMARY KEY (rollout, sample)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

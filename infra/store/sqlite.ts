@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { countedUnder } from '../../statemachines/counts.ts';
 import type { Document, JournalRow } from '../../statemachines/document.ts';
 import type { Commits } from '../sqlite/commits.ts';
 import { number, optionalNumber, text } from '../sqlite/rows.ts';
@@ -22,6 +23,8 @@ export const sqliteStore = (db: DatabaseSync, commits: Commits, onClose: () => v
   const lookup = db.prepare('SELECT document FROM index_keys WHERE key = ? ORDER BY document');
   const list = db.prepare('SELECT body FROM documents WHERE id >= ? AND id < ? ORDER BY id LIMIT ?');
   const journalOf = db.prepare('SELECT body FROM journal WHERE document = ? AND version > ? ORDER BY version LIMIT ?');
+  const count = db.prepare('INSERT INTO totals (rollout, sample, amount) VALUES (?, ?, ?) ON CONFLICT (rollout, sample) DO UPDATE SET amount = amount + excluded.amount');
+  const totals = db.prepare('SELECT rollout, sample, amount FROM totals ORDER BY rollout, sample');
   const holderOf = db.prepare('SELECT document FROM claims WHERE key = ?');
   const indexKeys = keySet(db, 'index_keys');
   const claims = keySet(db, 'claims');
@@ -38,13 +41,15 @@ export const sqliteStore = (db: DatabaseSync, commits: Commits, onClose: () => v
       return row === undefined ? undefined : (JSON.parse(text(row, 'body')) as Document);
     },
 
-    save: async (document, expected, journal) => {
+    save: async (document, expected, journal, counts = {}) => {
       assertOpen();
       checkSave(document, expected, journal);
       const { id, version, wakeAt } = document;
       // Written out now: the caller's object may change before the transaction comes.
       const body = JSON.stringify(document);
       const rows = journal.map((row) => ({ version: row.version, body: JSON.stringify(row) }));
+      const counted = Object.entries(counts);
+      const rollout = countedUnder(id);
       const wanted = { index: new Set(document.index), claims: new Set(document.claims) };
 
       return commits.write(() => {
@@ -57,6 +62,7 @@ export const sqliteStore = (db: DatabaseSync, commits: Commits, onClose: () => v
         }
         put.run(id, version, wakeAt ?? null, body);
         for (const row of rows) append.run(id, row.version, row.body);
+        for (const [sample, amount] of counted) count.run(rollout, sample, amount);
         indexKeys.replace(id, wanted.index);
         claims.replace(id, wanted.claims);
         return { ok: true };
@@ -86,6 +92,18 @@ export const sqliteStore = (db: DatabaseSync, commits: Commits, onClose: () => v
     journal: async (id, after, limit) => {
       assertOpen();
       return journalOf.all(id, after, limit).map((row) => JSON.parse(text(row, 'body')) as JournalRow);
+    },
+
+    totals: async () => {
+      assertOpen();
+      const byRollout = new Map<string, Record<string, number>>();
+      for (const row of totals.all()) {
+        const rollout = text(row, 'rollout');
+        const counts = byRollout.get(rollout) ?? {};
+        byRollout.set(rollout, counts);
+        counts[text(row, 'sample')] = number(row, 'amount');
+      }
+      return [...byRollout].map(([rollout, counts]) => ({ rollout, counts }));
     },
 
     close: async () => {

@@ -1,18 +1,20 @@
 import type { Ports } from '../ports.ts';
-import type { Delivery } from '../queue/port.ts';
+import type { ArrivalQueue, Delivery } from '../queue/port.ts';
 import { handleDelivery, visibilityMs } from './worker.ts';
 
 /** How many messages of a lane are worked on at a time. The urgent lane has workers of its own. */
 const workers = { urgent: 16, normal: 64 } as const;
 
+type PumpPorts = Ports & { readonly queue: ArrivalQueue };
+
 /** Takes messages as they arrive, until the signal aborts; resolves when the last one taken is done. */
-export const pump = async (ports: Ports, signal: AbortSignal): Promise<void> => {
+export const pump = async (ports: PumpPorts, signal: AbortSignal): Promise<void> => {
   await Promise.all([drain(ports, 'urgent', signal), drain(ports, 'normal', signal)]);
 };
 
-const drain = (ports: Ports, lane: keyof typeof workers, signal: AbortSignal): Promise<void> =>
+const drain = (ports: PumpPorts, lane: keyof typeof workers, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
-    const busy = new Set<Promise<void>>();
+    const busy = new Set<Promise<unknown>>();
     let asking = false;
     let again = false;
 

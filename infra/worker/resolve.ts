@@ -22,9 +22,9 @@ export const resolveAnnouncement = async (store: Store, announcement: Announceme
   return messages;
 };
 
-const message = ({ id, fact, receivedAt, source }: Announcement, document: DocumentId, named: DocumentId): Message => {
+const message = ({ id, fact, receivedAt, source, trace }: Announcement, document: DocumentId, named: DocumentId): Message => {
   const urgent = fact.type === 'alert';
-  const input: Input = { id: `${id}/${named}`, document, event: { ...fact }, receivedAt, by: source, ...(urgent ? { urgent } : {}) };
+  const input: Input = { id: `${id}/${named}`, document, event: { ...fact }, receivedAt, by: source, ...(urgent ? { urgent } : {}), ...(trace === undefined ? {} : { trace }) };
   return { id: `${input.id}>${document}`, lane: urgent ? 'urgent' : 'normal', group: document, body: { type: 'input', input } };
 };
 

@@ -1,6 +1,7 @@
 import type { DocumentId, Input } from '../../events/input.ts';
 import { advance, dueTimers, resultInput } from '../../statemachines/advance.ts';
 import type { Document, JournalRow, Outcome } from '../../statemachines/document.ts';
+import { sumCounts, type Counts } from '../../statemachines/counts.ts';
 import { effectTable, isWrite, type Effect } from '../../statemachines/effects.ts';
 import { perform } from '../perform/perform.ts';
 import type { Ports } from '../ports.ts';
@@ -38,6 +39,7 @@ export const runDocument = async (ports: Ports, id: DocumentId, inputs: readonly
   let document = await store.load(id);
   let base = document?.version ?? 0;
   let rows: JournalRow[] = [];
+  let counts: Counts = {};
   /** Inputs that `document` has taken in but the store has not, with whether they would be lost by loading again. */
   let unsaved: Input[] = [];
   let pending: Input[] = [...inputs];
@@ -50,13 +52,14 @@ export const runDocument = async (ports: Ports, id: DocumentId, inputs: readonly
     if (advanced.row === undefined) return;
     document = advanced.document;
     rows.push(advanced.row);
+    counts = sumCounts(counts, advanced.counts ?? {});
     unsaved.push(input);
   };
 
   /** False when somebody else saved first: then everything that matters is pending again on what they saved. */
   const save = async (): Promise<boolean> => {
     if (document === undefined || rows.length === 0) return true;
-    const saved = await store.save(document, base, rows);
+    const saved = await store.save(document, base, rows, counts);
     if (!saved.ok && saved.reason === 'claimed') throw new Claimed(saved.claim, saved.by);
     if (saved.ok) base = document.version;
     else {
@@ -67,6 +70,7 @@ export const runDocument = async (ports: Ports, id: DocumentId, inputs: readonly
       pending = [...unsaved.filter((input) => input.effect === undefined || document?.outbox.some(({ key }) => key === input.effect?.key)), ...pending];
     }
     rows = [];
+    counts = {};
     unsaved = [];
     return saved.ok;
   };
@@ -83,7 +87,10 @@ export const runDocument = async (ports: Ports, id: DocumentId, inputs: readonly
     if (document === undefined || next.length === 0 || clock.now() >= deadline) break;
     const wishing: Document = document;
     for (const { key } of next) attempted.add(key);
-    const results = await Promise.all(next.map(async (effect) => resultInput(id, effect, await perform(effect, wishing, ports), clock.now())));
+    const results = await Promise.all(next.map(async (effect) => {
+        const { event, cost } = await perform(effect, wishing, ports);
+        return resultInput(id, effect, event, clock.now(), cost);
+      }));
     pending.push(...results);
   }
   return { outcomes, document };

@@ -1,5 +1,7 @@
+import type { DocumentId, Millis } from '../../events/input.ts';
 import type { Clock } from '../clock.ts';
-import type { Message, Queue } from '../queue/port.ts';
+import type { Document } from '../../statemachines/document.ts';
+import { longestDelayMs, type Message, type Queue } from '../queue/port.ts';
 import type { Store } from '../store/port.ts';
 
 /** Documents that one tick wakes at the most; the next one takes the rest. */
@@ -11,9 +13,21 @@ const batch = 500;
  */
 export const tick = async (store: Store, queue: Queue, clock: Clock): Promise<number> => {
   const due = await store.due(clock.now(), batch);
-  const messages = due.map(({ id, wakeAt }): Message => ({ id: `wake/${id}/${wakeAt}`, lane: 'normal', group: id, body: { type: 'wake', document: id } }));
+  const messages = due.map(({ id, wakeAt }) => wakeMessage(id, wakeAt));
   if (messages.length > 0) await queue.send(messages);
   return due.length;
+};
+
+const wakeMessage = (document: DocumentId, wakeAt: Millis): Message => ({ id: `wake/${document}/${wakeAt}`, lane: 'normal', group: document, body: { type: 'wake', document } });
+
+/**
+ * Where nothing runs between events, a document that goes quiet sends itself the message that wakes it. What is due later than a queue
+ * can delay is left to the tick, and so is what could not be sent: the moment stands in the store.
+ */
+export const wakeLater = async (queue: Queue, clock: Clock, { id, wakeAt }: Document): Promise<void> => {
+  if (wakeAt === undefined) return;
+  const delayMs = Math.max(0, wakeAt - clock.now());
+  if (delayMs <= longestDelayMs) await queue.send([wakeMessage(id, wakeAt)], delayMs);
 };
 
 export interface Sleeper {

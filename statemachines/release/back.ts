@@ -20,7 +20,7 @@ export const rollingBack = (s: ReleaseSetup) => {
     entry: [
       { type: 'drop', params: { lane: 'traffic' } },
       begin,
-      s.assign({ restoring: ({ context }) => ({ pending: context.armed, failed: [] }), paused: undefined, wanted: 0 }),
+      s.assign({ restoring: ({ context }) => ({ pending: context.armed, failed: [] }), paused: undefined, wanted: 0, signalAt: ({ event }) => event.receivedAt }),
     ],
     initial: 'writing',
     states: {

@@ -77,6 +77,10 @@ export interface ReleaseContext {
   readonly ready: Readonly<Record<string, number>>;
   readonly seen: Readonly<Record<string, { readonly canary: number; readonly at: Millis }>>;
   readonly phaseSince: Millis;
+  /** When the present step was entered. */
+  readonly stepSince: Millis;
+  /** When what sends everybody back was received. */
+  readonly signalAt: Millis | undefined;
 
   /** Routes whose way back is under way, and those whose write must be tried again. */
   readonly restoring: { readonly pending: readonly string[]; readonly failed: readonly string[] };
@@ -131,6 +135,8 @@ export const openContext = (opening: Opening): ReleaseContext => ({
   ready: {},
   seen: {},
   phaseSince: opening.startedAt,
+  stepSince: opening.startedAt,
+  signalAt: undefined,
   restoring: { pending: [], failed: [] },
   canaryDead: false,
   ending: undefined,

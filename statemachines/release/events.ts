@@ -1,9 +1,10 @@
-import type { Alert, ReleaseCommand } from '../../events/input.ts';
+import type { Alert, Millis, ReleaseCommand } from '../../events/input.ts';
 import type { EffectName, EffectParams, EffectResults, effectTable } from '../effects.ts';
 
-/** Added to every event by `advance`: who sent it. */
+/** Added to every event by `advance`: who sent it, and when it was received. */
 interface Envelope {
   readonly by: string;
+  readonly receivedAt: Millis;
 }
 
 type Outcomes<N extends EffectName> = (typeof effectTable)[N]['outcomes'][number];

@@ -25,7 +25,7 @@ export const releaseMachine = (names: readonly string[]) => {
     s.assign(({ context, event }) => {
       const step = which(context, event);
       const holdMs = context.rollout.steps[step]?.holdMs ?? 0;
-      return { step, wanted: context.rollout.steps[step]?.weight ?? 100, approved: undefined, analyses: {}, hold: { left: holdMs, since: undefined, done: holdMs === 0 }, phaseSince: context.now };
+      return { step, wanted: context.rollout.steps[step]?.weight ?? 100, approved: undefined, analyses: {}, hold: { left: holdMs, since: undefined, done: holdMs === 0 }, phaseSince: context.now, stepSince: context.now };
     });
   const nextStep = enterStep((context) => context.step + 1);
   const isLastStep = ({ context }: { context: ReleaseContext }): boolean => context.step + 1 >= context.rollout.steps.length;

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Queue } from '../../infra/queue/port.ts';
+import type { ArrivalQueue } from '../../infra/queue/port.ts';
 import { aMessage } from '../fixtures/stored.ts';
 import { receiveOne, second } from './queue-subject.ts';
 import type { QueueSubject } from './queue-subject.ts';
 
-/** The part of the queue contract about telling listeners. */
-export const arrivalsContract = (name: string, factory: () => Promise<QueueSubject>): void => {
+/** What a queue that tells listeners must do besides. */
+export const arrivalsContract = (name: string, factory: () => Promise<QueueSubject & { readonly queue: ArrivalQueue }>): void => {
   describe(`queue contract: ${name}: arrivals`, () => {
-    let queue: Queue;
+    let queue: ArrivalQueue;
     let pass: QueueSubject['pass'];
     beforeEach(async () => {
       ({ queue, pass } = await factory());

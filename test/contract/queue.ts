@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Delivery, Message, Queue } from '../../infra/queue/port.ts';
 import { aMessage } from '../fixtures/stored.ts';
-import { arrivalsContract } from './queue-arrivals.ts';
 import { receiveOne, second } from './queue-subject.ts';
 import type { QueueSubject } from './queue-subject.ts';
 
@@ -244,6 +243,15 @@ export const queueContract = (name: string, factory: () => Promise<QueueSubject>
       });
     });
 
+    test('the backlog is what waits in view, in both lanes', async () => {
+      expect(await queue.backlog()).toEqual({ waiting: 0 });
+      await queue.send([aMessage('a'), aMessage('b'), aMessage('u', { lane: 'urgent' })]);
+      await queue.send([aMessage('later')], 600 * second);
+      expect((await queue.backlog()).waiting).toBe(3);
+      await receive(1);
+      expect((await queue.backlog()).waiting).toBe(2);
+    });
+
     test('a closed queue refuses; closing twice is fine', async () => {
       const { queue: other } = await factory();
       await other.close();
@@ -252,5 +260,4 @@ export const queueContract = (name: string, factory: () => Promise<QueueSubject>
       await expect(other.receive('normal', 1, second)).rejects.toThrow('closed');
     });
   });
-  arrivalsContract(name, factory);
 };

@@ -162,6 +162,26 @@ export const storeContract = (name: string, factory: () => Promise<Store>): void
       });
     });
 
+    describe('totals', () => {
+      const totals = async () => Object.fromEntries((await store.totals()).map(({ rollout, counts }) => [rollout, counts]));
+
+      test('what releases count adds up under their rollout, whatever was counted before', async () => {
+        expect(await store.totals()).toEqual([]);
+        await store.save(aDocument('release/pro/demo/1', 1), 0, [], { a: 1, 'b{c="d"}': 0.5 });
+        await store.save(aDocument('release/pro/demo/2', 1), 0, [], { a: 2 });
+        await store.save(aDocument('release/pro/demo/1', 2), 1, [], { a: -1, 'b{c="d"}': 0.25 });
+        await store.save(aDocument('rollout/pro/demo', 1), 0, [], { e: 7 });
+        await store.save(aDocument('rollout/pro/other', 1), 0, [], { a: 4 });
+        expect(await totals()).toEqual({ 'rollout/pro/demo': { a: 2, 'b{c="d"}': 0.75, e: 7 }, 'rollout/pro/other': { a: 4 } });
+      });
+
+      test('a save that lost counts nothing', async () => {
+        await store.save(aDocument('release/pro/demo/1', 1), 0, [], { a: 1 });
+        await store.save(aDocument('release/pro/demo/1', 2), 0, [], { a: 1 });
+        expect(await totals()).toEqual({ 'rollout/pro/demo': { a: 1 } });
+      });
+    });
+
     describe('the journal', () => {
       test('rows come back whole, oldest first, above the version asked for, up to the limit', async () => {
         const id = 'release/pro/demo/1';

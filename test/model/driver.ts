@@ -1,6 +1,7 @@
 import type { Input, InputEvent, Json } from '../../events/input.ts';
 import { advance, dueTimers, resultInput } from '../../statemachines/advance.ts';
 import type { Advanced } from '../../statemachines/advanced.ts';
+import type { Counts } from '../../statemachines/counts.ts';
 import { releaseId, rolloutId, type Rollout } from '../../statemachines/definition/rollout.ts';
 import type { Document, JournalRow } from '../../statemachines/document.ts';
 import type { Effect } from '../../statemachines/effects.ts';
@@ -25,6 +26,8 @@ export interface Driver {
   /** Performs effects and lets timers come when they are due, until the state is like `place`. */
   until(place: RegExp): void;
   readonly journal: readonly JournalRow[];
+  /** What each step that was taken added to the totals. */
+  readonly counts: readonly Counts[];
 }
 
 const start = Date.UTC(2026, 0, 1);
@@ -64,10 +67,12 @@ const drive = (rollout: Rollout, opening: Input): Driver => {
   let now = start;
   let count = 0;
   const journal: JournalRow[] = [];
+  const counts: Counts[] = [];
   let document: Document | undefined;
 
   const driver: Driver = {
     journal,
+    counts,
     document: () => document as Document,
     place: () => JSON.stringify(document?.snapshot.value),
     context: () => document?.snapshot.context as never,
@@ -77,6 +82,7 @@ const drive = (rollout: Rollout, opening: Input): Driver => {
       const advanced = advance(document, input, now);
       document = advanced.document === undefined ? undefined : (JSON.parse(JSON.stringify(advanced.document)) as Document);
       if (advanced.row !== undefined) journal.push(advanced.row);
+      if (advanced.counts !== undefined) counts.push(advanced.counts);
       return advanced;
     },
     send: (event, id = `input-${++count}`, more = {}) => driver.take({ id, document: opening.document, event, receivedAt: now, by: 'ann', ...more }),
@@ -88,7 +94,7 @@ const drive = (rollout: Rollout, opening: Input): Driver => {
     wishes: () => (document?.outbox ?? []).map(({ name }) => name),
     answer(name, outcome = 'done', more) {
       const effect = driver.effect(name);
-      return driver.take(resultInput(opening.document, effect, { type: `${name}.${outcome}`, reason: 'because', ...(more ?? succeed(rollout, effect)) }, now));
+      return driver.take(resultInput(opening.document, effect, { type: `${name}.${outcome}`, reason: 'because', ...(more ?? succeed(rollout, effect)) }, now, { ms: 5, calls: 2 }));
     },
     until(place) {
       for (let steps = 0; steps < 1_000; steps++) {

@@ -14,6 +14,8 @@ const release = (context: ReleaseContext, holdMs: number): ReleaseContext => ({
   ...context,
   startedAt: moment,
   phaseSince: moment,
+  stepSince: moment,
+  signalAt: undefined,
   exposedAt: context.exposedAt === undefined ? undefined : moment,
   firing: Object.fromEntries(Object.entries(context.firing).map(([id, { waived }]) => [id, { startsAt: moment, name: '', ...(waived === undefined ? {} : { waived }) }])),
   paused: context.paused === undefined ? undefined : { by: '', why: '', since: moment },
