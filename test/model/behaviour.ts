@@ -26,6 +26,10 @@ export interface Behaviour {
   readonly removesEntries: boolean;
   /** Where a worker may hang. `taken` is only worth its states when nothing asks the document again. */
   readonly hangs: 'taken' | 'read';
+  /** A save is conditional on the version that was loaded; who loses it drops what it holds in memory. */
+  readonly savesOverItsOwn: boolean;
+  /** What a worker holds in memory is saved before its next write. */
+  readonly savesBeforeWrites: boolean;
   /** Effects that stand aside reach their document in the order of the outbox. */
   readonly tellsInOrder: boolean;
 }
@@ -41,5 +45,7 @@ export const asBuilt: Behaviour = {
   looksAtEndpoints: true,
   removesEntries: true,
   hangs: 'read',
+  savesOverItsOwn: true,
+  savesBeforeWrites: true,
   tellsInOrder: true,
 };

@@ -10,6 +10,8 @@ export interface Faults {
   readonly results?: true;
   /** One worker at a time hangs between its reads and its write, and writes at any later time; `ways back`: only with a `route.restore`. */
   readonly hung?: true | 'ways back';
+  /** One worker at a time goes on in memory and saves later, while others handle the same document. */
+  readonly ahead?: true;
   /** The canary loses its pods. */
   readonly dies?: true;
   /** Somebody else writes the routes, or stable's template. */
@@ -124,6 +126,14 @@ export const worlds: readonly WorldConfig[] = [
     faults: { hung: true, lost: true, unavailable: true },
     orders: ['abort', 'alert', 'pause', 'resume', 'retry'],
     once: ['push1'],
+  },
+  {
+    name: 'two workers',
+    rollout: rolloutOf({ steps: [step(50, { question: 'Go on?' })] }),
+    facts: plain,
+    faults: { ahead: true, lost: true, unavailable: true },
+    orders: ['abort', 'alert', 'pause', 'resume', 'retry', 'approve'],
+    once: ['push1', 'approve0'],
   },
   {
     name: 'foreign writes',

@@ -136,6 +136,8 @@ export const mutants: readonly Mutant[] = [
       return advanced.document === undefined ? advanced : { ...advanced, document: withContext(advanced.document, { firing }) };
     }),
   },
+  { name: 'a worker saves over what another one has saved', world: 'two workers', behaviour: performs({ savesOverItsOwn: false }) },
+  { name: 'a worker writes before it saves', world: 'two workers', behaviour: performs({ savesBeforeWrites: false }) },
   { name: 'no data passes', world: 'analysis', behaviour: hears((type) => (type === 'analysis.look.noData' ? { type: 'analysis.look.done', value: 0 } : undefined)) },
   {
     name: 'pause stops the clock and nothing else',

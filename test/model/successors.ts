@@ -112,7 +112,8 @@ export const stepsOf = (config: WorldConfig, behaviour: Behaviour, documents: Do
     if (taken.view !== undefined) next[slot] = taken.view;
     const { hung } = world;
     const key = hung === undefined || hung.release !== slot || hung.key === undefined ? hung?.key : taken.keys.get(hung.key);
-    return { documents: next, world: hung === undefined || key === hung.key ? world : { ...world, hung: { ...hung, key } } };
+    const rekeyed = hung === undefined || key === hung.key ? world : { ...world, hung: { ...hung, key } };
+    return { documents: next, world: taken.view === state.documents[slot] ? rekeyed : outpaced(rekeyed, slot) };
   };
 
   const resultOf = (state: State, slot: number, effect: Effect, event: InputEvent, world: World, when: When = 'now'): State => {
@@ -237,6 +238,37 @@ export const stepsOf = (config: WorldConfig, behaviour: Behaviour, documents: Do
     return successors;
   };
 
+  /** One worker reads on in memory, until it saves, is outpaced by another, or dies (DESIGN section 3, "When to save"). */
+  const aheadSteps = (state: State): Successor[] => {
+    if (faults.ahead === undefined) return [];
+    const { world } = state;
+    const { ahead } = world;
+    const reads = (slot: 1 | 2, view: View, stale: boolean): Successor[] =>
+      view.traffic.flatMap((effect) => {
+        if (isWrite(effect.name) && (ahead === undefined || behaviour.savesBeforeWrites)) return [];
+        const wish: Wish = { release: view.n, name: effect.name, route: routeIn(effect.params), params: effect.params };
+        const performed = perform(world, wish, view);
+        const input = () => inputTo(slot, `result/${effect.key}`, performed.event, { effect: { key: effect.key, name: effect.name } });
+        const next = documents.take(view, `${effect.key} ${JSON.stringify(performed.event)}`, input).view ?? view;
+        const reach = (): State => ({ ...state, world: { ...performed.world, ahead: { slot, view: next, stale } } });
+        return [{ label: `release ${slot}: ${effect.name} ${performed.event.type.split('.').at(-1)}, not saved`, state: landing(world, performed, wish, view, true, reach), heals: false }];
+      });
+    if (ahead === undefined) return state.documents.flatMap((view, slot) => (slot === 0 || view === undefined ? [] : reads(slot as 1 | 2, view, false)));
+    const { slot, view, stale } = ahead;
+    const free: World = { ...world, ahead: undefined };
+    const saved = (): State => {
+      if (stale && behaviour.savesOverItsOwn) return { ...state, world: free };
+      const next = [...state.documents] as [View, View | undefined, View | undefined];
+      next[slot] = view;
+      return { documents: next, world: free };
+    };
+    return [
+      { label: `release ${slot}: ${stale ? 'a save that comes too late' : 'saved'}`, state: saved, heals: true },
+      { label: `release ${slot}: the worker dies before it saves`, state: () => ({ ...state, world: free }), heals: false },
+      ...reads(slot, view, stale),
+    ];
+  };
+
   const thawStep = (state: State): Successor[] => {
     const { hung } = state.world;
     if (hung === undefined) return [];
@@ -254,7 +286,7 @@ export const stepsOf = (config: WorldConfig, behaviour: Behaviour, documents: Do
       return { documents: [taken.view as View, undefined, undefined], world: firstWorld((config.rollout.targets[0]?.routes ?? []).map(({ key }) => key)) };
     },
     of(state) {
-      const successors: Successor[] = [...onceSteps(state), ...thawStep(state)];
+      const successors: Successor[] = [...onceSteps(state), ...thawStep(state), ...aheadSteps(state)];
       for (const [slot, view] of state.documents.entries()) {
         if (view === undefined) continue;
         for (const effect of view.traffic) successors.push(...trafficSteps(state, slot, view, effect));
@@ -268,10 +300,15 @@ export const stepsOf = (config: WorldConfig, behaviour: Behaviour, documents: Do
       main.document.outbox.length === 0 &&
       main.phase === 'free' &&
       world.hung === undefined &&
+      world.ahead === undefined &&
       !orphaned(world) &&
       releases.every((view) => view === undefined || (view.ended && view.document.outbox.length === 0)),
   };
 };
+
+/** Somebody else has saved the document that a worker holds in memory. */
+const outpaced = (world: World, slot: number): World =>
+  world.ahead?.slot === slot && !world.ahead.stale ? { ...world, ahead: { ...world.ahead, stale: true } } : world;
 
 /** A world has room for two releases. */
 const mostReleases = 2;

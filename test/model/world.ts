@@ -1,3 +1,5 @@
+import type { View } from './documents.ts';
+
 /**
  * The cluster, as far as invariants can tell one state of it from another. Versions of the service are words (`v0`, `v1` ...);
  * of a resourceVersion only "the hung worker's read is stale" is kept; pods are counted for the canary alone.
@@ -37,6 +39,16 @@ export interface Hung {
   readonly creates: boolean;
 }
 
+/**
+ * A worker that has taken in results of reads and not saved them yet: the document as it holds it in memory. Whoever saves the
+ * document in the meantime, through the urgent lane or by a second delivery, makes it `stale`.
+ */
+export interface Ahead {
+  readonly slot: 1 | 2;
+  readonly view: View;
+  readonly stale: boolean;
+}
+
 export interface World {
   readonly routes: Readonly<Record<string, RouteState>>;
   readonly fleet: Fleet | undefined;
@@ -48,6 +60,7 @@ export interface World {
   /** The release that raised the autoscaler's lower bound, 0 for none. */
   readonly pinned: number;
   readonly hung: Hung | undefined;
+  readonly ahead: Ahead | undefined;
   /** Inputs with an id of their own that were delivered once: copies of them may come. */
   readonly delivered: readonly string[];
 }
@@ -65,11 +78,12 @@ export const firstWorld = (routes: readonly string[]): World => ({
   pods: 'full',
   pinned: 0,
   hung: undefined,
+  ahead: undefined,
   delivered: [],
 });
 
 /** Two worlds with the same key are the same. */
-export const worldKey = ({ routes, fleet, markers, template, pods, pinned, hung, delivered }: World): string => {
+export const worldKey = ({ routes, fleet, markers, template, pods, pinned, hung, ahead, delivered }: World): string => {
   let key = `${template}${pods}${pinned}${markers.join()}|${delivered.join()}|`;
   for (const name in routes) {
     const { mark, weight, shape, stamped } = routes[name] as RouteState;
@@ -77,6 +91,7 @@ export const worldKey = ({ routes, fleet, markers, template, pods, pinned, hung,
   }
   if (fleet !== undefined) key += `f${fleet.owner},${fleet.release},${fleet.size},${fleet.ready}${fleet.lost ? 'l' : ''}`;
   if (hung !== undefined) key += `h${hung.release}${hung.name}${hung.route ?? ''}${JSON.stringify(hung.params)}${hung.key ?? '-'}${hung.at}${hung.stale ? 's' : ''}${hung.creates ? 'c' : ''}`;
+  if (ahead !== undefined) key += `a${ahead.slot},${ahead.view.id}${ahead.stale ? 's' : ''}`;
   return key;
 };
 
