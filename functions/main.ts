@@ -5,8 +5,14 @@ import { parseArgs } from 'node:util';
 export const serveUntilStopped = async (configPath: string | undefined): Promise<void> => {
   // Most of a start is compiling, and a process that takes over a rollback has a second for all of it.
   enableCompileCache();
-  const [{ loadConfig, readConfig }, { serve }] = await Promise.all([import('./config.ts'), import('./serve.ts')]);
-  const serving = await serve({ config: configPath === undefined ? readConfig({}) : await loadConfig(configPath) });
+  const [{ loadConfig, readConfig }, { serve }, { environmentSecrets }, { systemClock }] = await Promise.all([
+    import('./config.ts'),
+    import('./serve.ts'),
+    import('../infra/secrets/environment.ts'),
+    import('../infra/clock.ts'),
+  ]);
+  const config = configPath === undefined ? readConfig({}) : await loadConfig(configPath);
+  const serving = await serve({ config, secrets: environmentSecrets(systemClock) });
   const told = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });

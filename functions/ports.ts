@@ -1,3 +1,4 @@
+import type { Environment } from '../infra/aws/environment.ts';
 import type { Clock } from '../infra/clock.ts';
 import { connectClusters } from '../infra/cluster/kubernetes/clusters.ts';
 import type { Metrics } from '../infra/metrics/port.ts';
@@ -7,19 +8,16 @@ import type { Ports } from '../infra/ports.ts';
 import { httpRegistry } from '../infra/registry/http.ts';
 import type { Secrets } from '../infra/secrets/port.ts';
 import type { Config } from './config.ts';
+import { wayTo } from './ways.ts';
 
 /** The outer ports that a configuration names, without store and queue. Nothing is connected before it is asked for. */
-export const outerPorts = (config: Config, secrets: Secrets, clock: Clock): Pick<Ports, 'cluster' | 'metrics' | 'registry'> => {
+export const outerPorts = (config: Config, secrets: Secrets, clock: Clock, environment: Environment = process.env): Pick<Ports, 'cluster' | 'metrics' | 'registry'> => {
   const send = httpOutbound();
-  const clusters = connectClusters(
-    Object.fromEntries(
-      Object.entries(config.clusters).map(([name, { kubeconfig, context }]) => [name, { kubeconfig: { path: kubeconfig ?? process.env['KUBECONFIG'] ?? '' }, ...(context === undefined ? {} : { context }) }]),
-    ),
-  );
+  const clusters = connectClusters(Object.fromEntries(Object.entries(config.clusters).map(([name, way]) => [name, wayTo(way, { secrets, clock, send, environment })])));
   const metrics = new Map<string, Metrics>(
     Object.entries(config.metrics).map(([name, { url, auth }]) => [
       name,
-      prometheusMetrics({ url, send, secrets, allow: config.outbound, ...(auth === undefined ? {} : { auth: 'token' in auth ? { kind: 'bearer', ...auth } : { kind: 'basic', ...auth } }) }),
+      prometheusMetrics({ url, send, secrets, allow: config.outbound, ...(auth === undefined ? {} : { auth }) }),
     ]),
   );
   const registries = Object.entries(config.registries);

@@ -1,23 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import { systemClock } from '../clock.ts';
-import { type AccessProvider, type KubeconfigSource, openAccess } from './kubernetes/access.ts';
+import { type Access, type AccessProvider, type KubeconfigSource, openAccess, sameCaller } from './kubernetes/access.ts';
 import { answerFailure, connectionFailure, type Verb } from './kubernetes/failures.ts';
 import { pathOf } from './kubernetes/paths.ts';
 import { type Call, send, textOf } from './kubernetes/transport.ts';
 import { watchEvents } from './kubernetes/watch.ts';
 import { type Cluster, ClusterError, type Collection, type KubeObject } from './port.ts';
 
-export interface KubernetesOptions {
+/** How an API server is reached: by a kubeconfig and one context of it, its current one when absent, or by whatever else gives access. */
+export type Way = { readonly kubeconfig: KubeconfigSource; readonly context?: string } | { readonly open: () => Promise<AccessProvider> };
+
+export type KubernetesOptions = Way & {
   /** The name that rollouts know the cluster by. */
   readonly name: string;
-  readonly kubeconfig: KubeconfigSource;
-  /** A context of the kubeconfig; its current one when absent. */
-  readonly context?: string;
   /** Longest time for one call, credentials included. Default 8 s, so that it fits into an effect's 10 s. */
   readonly deadlineMs?: number;
   /** Told of each request that goes out, as `patch /apis/apps/v1/namespaces/shop/deployments/demo`: for budgets. */
   readonly onRequest?: (request: { readonly verb: Verb; readonly path: string }) => void;
-}
+};
 
 const defaultDeadlineMs = 8_000;
 const writer = { fieldManager: 'sluice' };
@@ -35,7 +35,8 @@ const describe = (of: { readonly apiVersion: string; readonly kind: string; read
 
 /**
  * A real API server. Nothing is loaded, read or connected before the first call; a kubeconfig that cannot be used makes each call
- * fail as `unavailable`, and is tried again by the next one.
+ * fail as `unavailable`, and is tried again by the next one. A call that is answered 401 is sent once more if credentials read anew
+ * are other ones: tokens end and are rotated, and what is refused so has not happened.
  * A caller's signal and the deadline both end a call as `timeout`, for in both cases a write may have happened.
  */
 export const connectKubernetes = async (options: KubernetesOptions): Promise<Cluster> => {
@@ -47,7 +48,7 @@ export const connectKubernetes = async (options: KubernetesOptions): Promise<Clu
   const provider = (): Promise<AccessProvider> => {
     if (closed) throw new Error('this connection was closed');
     if (opening === undefined) {
-      opening = openAccess(options.kubeconfig, options.context, systemClock);
+      opening = 'open' in options ? options.open() : openAccess(options.kubeconfig, options.context, systemClock);
       opening.catch(() => (opening = undefined));
     }
     return opening;
@@ -55,11 +56,18 @@ export const connectKubernetes = async (options: KubernetesOptions): Promise<Clu
 
   /** The answer to a call, its head only, whatever its status. */
   const ask = async (verb: Verb, what: string, call: Call, signal: AbortSignal): Promise<IncomingMessage> => {
+    // Credentials may come from a program or another server, which know nothing of our signal.
+    const credentials = (refused?: Access): Promise<Access> => Promise.race([provider().then((each) => each.access(refused)), aborted(signal)]);
+    const sent = (): void => options.onRequest?.({ verb, path: call.path });
     try {
       signal.throwIfAborted();
-      // Credentials may come from a program, which knows nothing of our signal.
-      const access = await Promise.race([provider().then((each) => each.access()), aborted(signal)]);
-      return await send(access, call, signal, () => options.onRequest?.({ verb, path: call.path }));
+      const access = await credentials();
+      const response = await send(access, call, signal, sent);
+      if (response.statusCode !== 401) return response;
+      const anew = await credentials(access);
+      if (sameCaller(access, anew)) return response;
+      response.resume();
+      return await send(anew, call, signal, sent);
     } catch (error) {
       throw connectionFailure(what, signal, error);
     }
@@ -73,8 +81,6 @@ export const connectKubernetes = async (options: KubernetesOptions): Promise<Clu
       throw connectionFailure(what, limit, error);
     });
     const status = response.statusCode ?? 0;
-    // Tokens are revoked and kubeconfigs rewritten: the next call starts from the file again.
-    if (status === 401) opening = undefined;
     if (status < 200 || status > 299) throw answerFailure(what, verb, status, response.headers, text);
     return parse(what, text);
   };
@@ -148,4 +154,8 @@ export const connectKubernetes = async (options: KubernetesOptions): Promise<Clu
 };
 
 const aborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+  new Promise((_, reject) => {
+    const end = (): void => reject(signal.reason as Error);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });

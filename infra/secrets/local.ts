@@ -13,6 +13,9 @@ const largestFile = 65_536;
 export const localSecrets = (environment: Readonly<Record<string, string | undefined>> = process.env): Secrets => ({
   async read(ref) {
     const place = secretPlace(ref);
+    if (place.kind === 'ssm' || place.kind === 'secretsmanager') {
+      throw new Error(`secret ${ref}: this process has no AWS secrets; AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not all in its environment`);
+    }
     const value = place.kind === 'env' ? fromEnvironment(environment, place.name, ref) : await fromFile(place.path, ref);
     if (value === '') throw new Error(`secret ${ref}: is empty`);
     return value;

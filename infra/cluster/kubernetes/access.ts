@@ -1,10 +1,15 @@
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
+import type https from 'node:https';
 import type { Cluster as KubernetesCluster, KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../../clock.ts';
+import { afterRefusal, type SecretRef, type Secrets } from '../../secrets/port.ts';
+import { keptConnections } from './connections.ts';
 
-/** Where the kubeconfig is, or its text. Relative paths inside a file are relative to the file, as kubectl has it. */
-export type KubeconfigSource = { readonly path: string } | { readonly inline: string };
+/**
+ * Where the kubeconfig is, its text, or the secret that is its text. Relative paths inside a file are relative to the file, as
+ * kubectl has it. One that is stored as a secret may name no program to run.
+ */
+export type KubeconfigSource = { readonly path: string } | { readonly inline: string } | { readonly secret: SecretRef; readonly secrets: Secrets };
 
 /** What one request needs beside its path: who we are, and the connections to use. */
 export interface Access {
@@ -16,27 +21,42 @@ export interface Access {
 }
 
 export interface AccessProvider {
-  /** Credentials as they are now: exec plugins and token files are asked again when theirs expired. */
-  access(): Promise<Access>;
+  /**
+   * Credentials as they are now: asked before each request.
+   * @param refused what the server has just answered 401 to; everything is read anew, and may turn out to be the same.
+   */
+  access(refused?: Access): Promise<Access>;
   close(): void;
 }
 
-/** Idle connections older than this are not used again: load balancers drop them silently from 60 s on, and a frozen function does not notice. */
-const longestIdleMs = 30_000;
+/** Whether the server would see the same caller, so that asking again is in vain. */
+export const sameCaller = (a: Access, b: Access): boolean =>
+  a.headers['authorization'] === b.headers['authorization'] && a.auth === b.auth && a.agent === b.agent && a.server.href === b.server.href;
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unreadable');
+
+const nameOf = (source: KubeconfigSource): string => {
+  if ('path' in source) return `kubeconfig ${source.path}`;
+  return 'secret' in source ? `kubeconfig of secret ${source.secret}` : 'the inline kubeconfig';
+};
+
+interface Loaded {
+  readonly config: KubeConfig;
+  readonly cluster: KubernetesCluster;
+}
 
 /**
  * The kubeconfig as client-node reads it, ready for one context of it.
  * No message here repeats what a parser or a plugin said: such text quotes the credentials it stumbled over.
  */
-const load = async (source: KubeconfigSource, context: string | undefined): Promise<{ readonly config: KubeConfig; readonly cluster: KubernetesCluster }> => {
+const load = async (source: KubeconfigSource, context: string | undefined, again: boolean): Promise<Loaded> => {
+  const text = 'secret' in source ? await source.secrets.read(source.secret, again ? afterRefusal : {}) : undefined;
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
-  const where = 'path' in source ? `kubeconfig ${source.path}` : 'the inline kubeconfig';
+  const where = nameOf(source);
   try {
     if ('path' in source) config.loadFromFile(source.path);
-    else config.loadFromString(source.inline);
+    else config.loadFromString('inline' in source ? source.inline : (text ?? ''));
   } catch (error) {
     throw new Error(`${where} cannot be loaded (${codeOf(error)}): expected a file in kubeconfig format, YAML or JSON`);
   }
@@ -49,53 +69,43 @@ const load = async (source: KubeconfigSource, context: string | undefined): Prom
   if (cluster.server.startsWith('http:') && !cluster.skipTLSVerify) {
     throw new Error(`${where} names ${cluster.server}, which would carry credentials in clear text: use https, or set insecure-skip-tls-verify if that is meant`);
   }
+  const user = config.getCurrentUser();
+  if ('secret' in source && (user?.exec || user?.authProvider)) {
+    throw new Error(`${where}: user "${user.name}" gets its credentials from a program, and a stored kubeconfig may start none. For EKS configure eks: {name, region} instead; else put a token or a client certificate into it`);
+  }
   return { config, cluster };
-};
-
-const closeIdle = (agent: http.Agent): void => {
-  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
 };
 
 /** Asks client-node who we are, and keeps connections open, which its own client does not. */
 export const openAccess = async (source: KubeconfigSource, context: string | undefined, clock: Clock): Promise<AccessProvider> => {
-  const { config, cluster } = await load(source, context);
-  const server = new URL(cluster.server);
-  let agent: http.Agent | undefined;
-  let agentFor = '';
-  let lastUse = 0;
+  const connections = keptConnections(clock);
+  let loaded = await load(source, context, false);
 
-  const agentWith = (options: https.RequestOptions): http.Agent => {
-    // Proxies are client-node's business; it makes one agent and keeps it.
-    if (cluster.proxyUrl) return options.agent as http.Agent;
-    const { ca, cert, key, servername, rejectUnauthorized } = options;
-    const tls = Object.fromEntries(Object.entries({ ca, cert, key, servername, rejectUnauthorized }).filter(([, value]) => value !== undefined));
-    const identity = Object.values(tls).map(String).join('\n');
-    if (agent === undefined || identity !== agentFor) {
-      // A renewed client certificate needs connections of its own; those in use end with the requests they carry.
-      if (agent !== undefined) closeIdle(agent);
-      agent = server.protocol === 'http:' ? new http.Agent({ keepAlive: true }) : new https.Agent({ ...tls, keepAlive: true });
-      agentFor = identity;
+  const optionsOf = async ({ config }: Loaded): Promise<https.RequestOptions> => {
+    const options: https.RequestOptions = {};
+    try {
+      await config.applyToHTTPSOptions(options);
+    } catch (error) {
+      const user = config.getCurrentUser();
+      const eks = user?.exec ? '; for EKS there is eks: {name, region}, which needs no program' : '';
+      throw new Error(`the credentials of user "${user?.name}" could not be had (${codeOf(error)}): check its exec plugin, token file or certificates${eks}`);
     }
-    return agent;
+    return options;
   };
 
   return {
-    async access() {
-      const options: https.RequestOptions = {};
-      try {
-        await config.applyToHTTPSOptions(options);
-      } catch (error) {
-        throw new Error(`the credentials of user "${config.getCurrentUser()?.name}" could not be had (${codeOf(error)}): check its exec plugin, token file or certificates`);
-      }
-      const current = agentWith(options);
-      const now = clock.now();
-      // Asked before each request rather than by a timer: no timer runs while a function is frozen.
-      if (now - lastUse > longestIdleMs) closeIdle(current);
-      lastUse = now;
-      return { server, headers: { ...(options.headers as http.OutgoingHttpHeaders) }, auth: options.auth ?? undefined, agent: current };
+    async access(refused) {
+      if (refused !== undefined) loaded = await load(source, context, true);
+      const { cluster } = loaded;
+      const options = await optionsOf(loaded);
+      const server = new URL(cluster.server);
+      const { ca, cert, key, servername, rejectUnauthorized } = options;
+      // Proxies are client-node's business; it makes one agent and keeps it.
+      const agent = cluster.proxyUrl ? (options.agent as http.Agent) : connections.agent(server, { ca, cert, key, servername, rejectUnauthorized });
+      // client-node spells the header with a capital; one spelling is enough to compare.
+      const headers = Object.fromEntries(Object.entries(options.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+      return { server, headers, auth: options.auth ?? undefined, agent };
     },
-    close() {
-      agent?.destroy();
-    },
+    close: () => connections.close(),
   };
 };

@@ -1,5 +1,5 @@
 import type { Cluster } from '../port.ts';
-import { connectKubernetes, type KubernetesOptions } from '../kubernetes.ts';
+import { connectKubernetes, type Way } from '../kubernetes.ts';
 
 /** Several clusters by name. Each is connected when it is first asked for. */
 export interface Clusters {
@@ -9,8 +9,8 @@ export interface Clusters {
   close(): Promise<void>;
 }
 
-/** @param config what `connectKubernetes` takes, under the clusters' names. */
-export const connectClusters = (config: Readonly<Record<string, Omit<KubernetesOptions, 'name'>>>): Clusters => {
+/** @param config how each is reached, under the clusters' names. */
+export const connectClusters = (config: Readonly<Record<string, Way>>): Clusters => {
   const connected = new Map<string, Promise<Cluster>>();
   const names = Object.keys(config);
   return {
