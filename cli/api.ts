@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Connection } from './connection.ts';
 import { serverSentData } from './server-sent.ts';
@@ -8,7 +9,10 @@ export interface Api {
   readonly url: string;
   get<T>(path: string): Promise<T>;
   send<T>(method: 'POST' | 'PUT', path: string, body: object): Promise<T>;
-  /** Server-sent events until the server ends them or the signal aborts. */
+  /**
+   * Server-sent events until the signal aborts, or the server ends them without having said when to ask again (`retry`): one that
+   * cannot keep a connection answers with what is new, and is asked for more.
+   */
   follow<T>(path: string, signal: AbortSignal): AsyncIterable<T>;
 }
 
@@ -50,22 +54,31 @@ export const apiOf = ({ url, token }: Connection): Api => {
     get: (path) => call(path, {}),
     send: (method, path, body) => call(path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     async *follow<T>(path: string, signal: AbortSignal) {
-      const quiet = new AbortController();
-      let alarm = setTimeout(() => quiet.abort(), silenceMs);
-      const heard = (): void => {
-        clearTimeout(alarm);
-        alarm = setTimeout(() => quiet.abort(), silenceMs);
-      };
-      try {
-        const response = await reach(path, { headers: { accept: 'text/event-stream' }, signal: AbortSignal.any([signal, quiet.signal]) });
-        if (!response.ok) throw refusal(response.status, await response.text(), token === undefined);
-        if (response.body === null) return;
-        for await (const data of serverSentData(response.body, heard)) yield JSON.parse(data) as T;
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error instanceof Failure ? error : unreachable(url, error);
-      } finally {
-        clearTimeout(alarm);
+      let lastId = '';
+      for (let askAgainMs: number | undefined = 0; askAgainMs !== undefined && !signal.aborted; ) {
+        if (askAgainMs > 0) await sleep(askAgainMs, undefined, { signal }).catch(() => undefined);
+        askAgainMs = undefined;
+        const quiet = new AbortController();
+        let alarm = setTimeout(() => quiet.abort(), silenceMs);
+        const heard = (): void => {
+          clearTimeout(alarm);
+          alarm = setTimeout(() => quiet.abort(), silenceMs);
+        };
+        try {
+          const response = await reach(path, { headers: { accept: 'text/event-stream', ...(lastId === '' ? {} : { 'last-event-id': lastId }) }, signal: AbortSignal.any([signal, quiet.signal]) });
+          if (!response.ok) throw refusal(response.status, await response.text(), token === undefined);
+          if (response.body === null) return;
+          for await (const data of serverSentData(response.body, heard, (field, value) => {
+            if (field === 'id') lastId = value;
+            else if (/^\d{1,9}$/.test(value)) askAgainMs = Math.max(1, Number(value));
+          }))
+            yield JSON.parse(data) as T;
+        } catch (error) {
+          if (signal.aborted) return;
+          throw error instanceof Failure ? error : unreachable(url, error);
+        } finally {
+          clearTimeout(alarm);
+        }
       }
     },
   };

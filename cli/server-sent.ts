@@ -1,8 +1,9 @@
 /**
  * The `data` of each server-sent event (WHATWG HTML, section "Server-sent events"): lines end with LF, CRLF or CR, several `data`
- * lines are joined by LF, lines that begin with a colon are comments. `heard` is called whenever anything arrives.
+ * lines are joined by LF, lines that begin with a colon are comments. `heard` is called whenever anything arrives, `told` for each
+ * `id` and `retry`.
  */
-export async function* serverSentData(body: AsyncIterable<Uint8Array>, heard: () => void): AsyncGenerator<string> {
+export async function* serverSentData(body: AsyncIterable<Uint8Array>, heard: () => void, told: (field: 'id' | 'retry', value: string) => void): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = '';
   let data: string[] = [];
@@ -17,7 +18,11 @@ export async function* serverSentData(body: AsyncIterable<Uint8Array>, heard: ()
       if (line === '' && data.length > 0) {
         yield data.join('\n');
         data = [];
-      } else if (line.startsWith('data:')) data.push(line.slice(line.startsWith('data: ') ? 6 : 5));
+        continue;
+      }
+      const [, field, value = ''] = /^(data|id|retry): ?(.*)$/s.exec(line) ?? [];
+      if (field === 'data') data.push(value);
+      else if (field === 'id' || field === 'retry') told(field, value);
     }
   }
 }

@@ -21,6 +21,7 @@ const envelope = z.object({ events: z.array(z.unknown(), 'a list of events') }, 
 const anyEvent = z.object(
   {
     id: text(/^[!-.0-~]{1,128}$/, '1 to 128 printable characters without space or slash'),
+    timestamp: z.string().max(64).optional().catch(undefined),
     action: z.string('push, pull, mount or delete'),
     target: z.object({ mediaType: z.unknown().optional(), tag: z.unknown().optional() }, 'an object').optional(),
   },
@@ -58,7 +59,7 @@ export const parseDistribution: Parser = (body, context): Parsed => {
 const readEvent = (value: unknown, where: string, context: SenderContext): IdentifiedFact | Ignored => {
   const event = anyEvent.safeParse(value);
   if (!event.success) return { reason: explain(event.error, value, where) };
-  const { id, action, target } = event.data;
+  const { id, action, target, timestamp } = event.data;
   const ignore = (field: string, found: unknown, why: string): Ignored => ({ id, reason: `${where}.${field}: found ${show(found)}, ${why}` });
   if (action !== 'push') return ignore('action', action, 'only push counts');
   if (typeof target?.mediaType !== 'string' || !imageTypes.has(target.mediaType)) {
@@ -70,7 +71,8 @@ const readEvent = (value: unknown, where: string, context: SenderContext): Ident
   const { repository, tag, digest } = pushed.data.target;
   if (companionTag.test(tag)) return ignore('target.tag', tag, 'which belongs to another image (signature or referrer)');
   const image = `${imageHost(pushed.data.request.host, context)}/${repository}`;
-  return { id: `push/${context.source}/${id}`, fact: { type: 'image.pushed', image, tag, digest } };
+  const at = Date.parse(timestamp ?? '');
+  return { id: `push/${context.source}/${id}`, fact: { type: 'image.pushed', image, tag, digest }, ...(Number.isNaN(at) ? {} : { at }) };
 };
 
 const imageHost = (host: string, { hosts = {} }: SenderContext): string => {

@@ -41,6 +41,8 @@ export interface Announcement {
   readonly fact: Fact;
   readonly source: string;
   readonly receivedAt: Millis;
+  /** What the source may speak of, as `namespace/name` patterns; all rollouts when absent. */
+  readonly rollouts?: readonly string[];
   readonly trace?: Trace;
 }
 

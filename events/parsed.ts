@@ -1,4 +1,4 @@
-import type { Fact } from './input.ts';
+import type { Fact, Millis } from './input.ts';
 
 /** What the receiver knows about a request before reading its body. */
 export interface SenderContext {
@@ -8,10 +8,14 @@ export interface SenderContext {
   readonly hosts?: Readonly<Record<string, string>>;
 }
 
-/** `id` is the sender's natural key: a retried delivery gives the same one. */
+/**
+ * `id` is the sender's natural key: a retried delivery gives the same one. `at`: when it happened, by the sender's clock, where the
+ * fact is worth nothing later.
+ */
 export interface IdentifiedFact {
   readonly id: string;
   readonly fact: Fact;
+  readonly at?: Millis;
 }
 
 /** A part of a valid message that means nothing to us, and why. `id` is the sender's, where it has one. */

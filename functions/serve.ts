@@ -5,10 +5,14 @@ import type { Ports } from '../infra/ports.ts';
 import { localSecrets } from '../infra/secrets/local.ts';
 import type { Secrets } from '../infra/secrets/port.ts';
 import { openSqlite } from '../infra/sqlite/open.ts';
+import { openTracing } from '../infra/tracing/open.ts';
+import type { Tracing } from '../infra/tracing/port.ts';
 import type { Config } from './config.ts';
-import type { SandboxRoutes } from './http/served.ts';
+import { createApi } from './api.ts';
+import type { SandboxRoutes, Served } from './http/served.ts';
 import { createIngest } from './ingest.ts';
 import { outerPorts } from './ports.ts';
+import { keepPushing } from './telemetry.ts';
 import { sleeper } from '../infra/worker/wake.ts';
 import { work } from './worker.ts';
 
@@ -26,11 +30,14 @@ export interface ServeOptions {
   /** Stands in for the configured cluster, registry and metrics: the sandbox. */
   readonly outer?: Pick<Ports, 'cluster' | 'metrics' | 'registry'>;
   readonly sandbox?: SandboxRoutes;
+  /** Where lines go instead of standard output. */
+  readonly log?: Tracing['log'];
 }
 
 /** All functions in one process, embedded: HTTP, workers, and a sleeper in place of the schedule. Finds unfinished work when it starts. */
-export const serve = async ({ config, secrets = localSecrets(), outer, sandbox }: ServeOptions): Promise<Serving> => {
+export const serve = async ({ config, secrets = localSecrets(), outer, sandbox, log }: ServeOptions): Promise<Serving> => {
   const clock = systemClock;
+  const tracing = await openTracing({ otlp: config.tracing?.otlp, secrets, allow: config.outbound, ...(log === undefined ? {} : { log }) });
   const embedded = openSqlite(config.database, { clock });
   await embedded.reclaim();
   const listeners = new Set<(document: DocumentId) => void>();
@@ -40,6 +47,7 @@ export const serve = async ({ config, secrets = localSecrets(), outer, sandbox }
   const ports = {
     ...(outer ?? outerPorts(config, secrets, clock)),
     clock,
+    tracing,
     queue: embedded.queue,
     store: {
       ...embedded.store,
@@ -50,7 +58,7 @@ export const serve = async ({ config, secrets = localSecrets(), outer, sandbox }
       },
     },
   } satisfies Ports;
-  const app = await createIngest({
+  const served = {
     config,
     secrets,
     ports,
@@ -59,11 +67,13 @@ export const serve = async ({ config, secrets = localSecrets(), outer, sandbox }
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-  });
+  } satisfies Served;
+  const app = await createApi(served, createIngest(served));
   const stopping = new AbortController();
-  const sleeping = sleeper(ports.store, ports.queue, clock, (error) => app.log.error(error));
+  const sleeping = sleeper(ports.store, ports.queue, clock, (error) => tracing.log('error', 'what is due could not be woken', { reason: String(error) }));
   listeners.add(() => sleeping.nudge());
   const working = work(ports, stopping.signal);
+  const stopPushing = keepPushing(ports, config, secrets, (pushed) => tracing.log('warn', 'the metrics were not taken', pushed));
   await app.listen({ host: config.listen.host, port: config.listen.port });
   const { port } = app.server.address() as AddressInfo;
   return {
@@ -71,10 +81,12 @@ export const serve = async ({ config, secrets = localSecrets(), outer, sandbox }
     ports,
     async stop() {
       await app.close();
+      stopPushing();
       sleeping.stop();
       stopping.abort();
       await working;
       await embedded.close();
+      await tracing.close();
     },
   };
 };

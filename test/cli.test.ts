@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { WatchAnswer } from '../cli/answers.ts';
+import { apiOf } from '../cli/api.ts';
 import { imageReference } from '../cli/image.ts';
 import { runSluice } from '../cli/program.ts';
 import { serverSentData } from '../cli/server-sent.ts';
@@ -404,16 +407,31 @@ test('images with ports, tags and digests are taken apart', () => {
 });
 
 test('server-sent events survive any cut of their bytes', async () => {
-  const bytes = new TextEncoder().encode(': hello\r\n\r\ndata: {"a":"ü"}\r\n\r\nevent: x\ndata: 1\ndata:2\n\n\ndata: 3\r\r');
+  const bytes = new TextEncoder().encode(': hello\r\nretry: 2000\r\n\r\nid: 1/2\r\ndata: {"a":"ü"}\r\n\r\nevent: x\ndata: 1\ndata:2\n\n\ndata: 3\r\r');
   for (let size = 1; size <= bytes.length; size++) {
     const chunks = (async function* () {
       for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
       yield new TextEncoder().encode('\n');
     })();
-    const got: string[] = [];
-    for await (const data of serverSentData(chunks, () => undefined)) got.push(data);
+    const [got, told]: [string[], string[]] = [[], []];
+    for await (const data of serverSentData(chunks, () => undefined, (field, value) => told.push(`${field} ${value}`))) got.push(data);
     expect(got, `pieces of ${size}`).toEqual(['{"a":"ü"}', '1\n2', '3']);
+    expect(told, `pieces of ${size}`).toEqual(['retry 2000', 'id 1/2']);
   }
+});
+
+test('a watch of a server that cannot keep a connection goes on by asking for what is new since', async () => {
+  const asked: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.headers['last-event-id'] as string | undefined);
+    // The last answer does not say when to ask again.
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`${asked.length < 3 ? 'retry: 5\n' : ''}id: at-${asked.length}\ndata: ${asked.length}\n\n`);
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  onTestFinished(() => void server.close());
+  const got: number[] = [];
+  for await (const n of apiOf({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: undefined }).follow<number>('/watch', new AbortController().signal)) got.push(n);
+  expect([got, asked]).toEqual([[1, 2, 3], [undefined, 'at-1', 'at-2']]);
 });
 
 describe('the program as installed', () => {

@@ -57,6 +57,7 @@ describe('notifications of a registry', () => {
     expect(parsed.flatMap(({ facts }) => facts)).toEqual([
       {
         id: 'push/main/0e8fdef2-d7b5-4e40-93fc-3392175f5827',
+        at: Date.parse('2026-11-20T20:16:12.537Z'),
         fact: {
           type: 'image.pushed',
           image: '127.0.0.1:4610/shop/checkout',

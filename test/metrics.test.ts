@@ -63,14 +63,14 @@ describe('a query', () => {
 
   it('carries the credentials that the secrets hold', async () => {
     const { url, asked } = await prometheus(vector('1'));
-    await query(url, { auth: { kind: 'basic', username: 'env:USER_NAME', password: 'env:PASSWORD' } });
-    await query(url, { auth: { kind: 'bearer', token: 'env:TOKEN' } });
+    await query(url, { auth: { username: 'env:USER_NAME', password: 'env:PASSWORD' } });
+    await query(url, { auth: { token: 'env:TOKEN' } });
     expect(asked.map(({ headers }) => headers.authorization)).toEqual([`Basic ${Buffer.from('sluice:pä:ss').toString('base64')}`, 'Bearer t0ken']);
   });
 
   it('is not sent without them', async () => {
     const { url, asked } = await prometheus(vector('1'));
-    const result = await query(url, { auth: { kind: 'bearer', token: 'env:NONE' } });
+    const result = await query(url, { auth: { token: 'env:NONE' } });
     expect(result).toEqual({ outcome: 'providerDown', reason: 'secret env:NONE: there is no environment variable NONE' });
     expect(asked).toEqual([]);
   });

@@ -178,6 +178,20 @@ describe.skipIf(!there)(`the page in a browser${there ? '' : ` (skipped: there i
     await expect.poll(() => page.locator('#live').innerText(), { timeout: 10_000 }).toBe('live');
   });
 
+  test('stays live where the server cannot keep a connection: asks again for what is new since', async () => {
+    const asked: (string | undefined)[] = [];
+    await page.route('**/watch', (route) => {
+      asked.push(route.request().headers()['last-event-id']);
+      const { rows: _rows, ...scene } = viewNow(asked.length < 3 ? 'measured' : 'completed');
+      return route.fulfill({ contentType: 'text/event-stream', body: `retry: 50\nid: at-${asked.length}\ndata: ${JSON.stringify({ ...scene, rows: [] })}\n\n` });
+    });
+    await open('#/pro/demo');
+    await sees('25 %');
+    await expect.poll(() => asked.slice(0, 3)).toEqual([undefined, 'at-1', 'at-2']);
+    await expect.poll(main).toContain('completed');
+    expect(await page.locator('#live').innerText()).toBe('live');
+  });
+
   test('a token comes in the fragment, leaves the address, and goes into the header only', async () => {
     await api.close();
     await begin('s3cret');

@@ -16,7 +16,10 @@ const subject = async () => {
   const { queue, clock } = open();
   return { queue, pass: async (ms: number) => clock.advance(ms) };
 };
-queueContract('SQLite', subject);
+const every = ['input', 'announcement', 'wake'] as const;
+// Of a long text exactly the first MiB, as far as no character is cut.
+const keepsText = [1_048_573, 1_048_573] as const;
+queueContract('SQLite', { drops: every, remembers: 'queued', groups: every, groupsTogether: false, tellsStale: every, keepsText, lateMs: 0, heldTime: true }, subject);
 arrivalsContract('SQLite', subject);
 
 describe('the SQLite queue', () => {

@@ -3,7 +3,9 @@ import { createServer as createSocketServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Json } from '../events/input.ts';
 import { systemClock } from '../infra/clock.ts';
+import { createApiServer } from '../infra/cluster/sandbox/api-server.ts';
 import type { GatewayAnswer } from '../infra/cluster/sandbox/gateway.ts';
+import { laggedView } from '../infra/cluster/sandbox/lagged-view.ts';
 import { manualClock } from '../infra/cluster/sandbox/manual-clock.ts';
 import { startProxy } from '../infra/cluster/sandbox/proxy.ts';
 import { createSandbox, type Sandbox } from '../infra/cluster/sandbox/sandbox.ts';
@@ -55,6 +57,20 @@ describe('the gateway of a sandbox', () => {
     await sandbox.cluster.create(ingressRoute([to('stable')]));
     clock.advance(2000);
     expect(sandbox.gateway.route(ask)).toEqual({ status: 200, service: 'default/stable', pod: expect.stringMatching(/^stable-/), version: 'v1' });
+  });
+
+  test('changes of one kind are seen in their order, though timers of one moment may fire in any', () => {
+    const timers: (() => void)[] = [];
+    const clock = { ...systemClock, now: () => 0, at: (_at: number, callback: () => void) => (timers.push(callback), () => undefined) };
+    const server = createApiServer(systemClock, () => 0.5);
+    const view = laggedView(server, clock, () => 0, {}, () => undefined);
+    server.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, { manager: 'test' });
+    server.create(service('demo'), { manager: 'test' });
+    server.remove(ref('v1', 'Service', 'demo'), {});
+    const last = server.create(service('demo'), { manager: 'test' });
+    for (const fire of timers.toReversed()) fire();
+    expect(view.objects().filter(({ kind }) => kind === 'Service').map(({ metadata }) => metadata.resourceVersion)).toEqual([last.metadata.resourceVersion]);
+    view.close();
   });
 
   test('each kind is seen after a lag of its own: a route can be seen before the endpoints it needs', async () => {

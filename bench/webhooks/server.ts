@@ -34,7 +34,7 @@ const open = async (): Promise<{ readonly url: string; stop(): Promise<void> }> 
     const embedded = openSqlite(database, { clock: systemClock });
     const nothing = { cluster: () => Promise.resolve(undefined), metrics: () => undefined, registry: { resolve: () => Promise.resolve({ outcome: 'unknown', reason: '' } as const) } };
     const ports: Ports = { ...nothing, store: embedded.store, queue: embedded.queue, clock: systemClock };
-    const app = await createIngest({ config: benchConfig(database), secrets: { read: () => Promise.resolve(token) }, ports });
+    const app = createIngest({ config: benchConfig(database), secrets: { read: () => Promise.resolve(token) }, ports });
     return {
       url: await app.listen({ host: '127.0.0.1', port: 0 }),
       stop: async () => {

@@ -16,7 +16,7 @@ export const benchConfig = (database: string): Config =>
     database,
     listen: { port: 0 },
     people: { bench: { tokens: ['env:BENCH'], role: 'operator' } },
-    sources: { registry: { kind: 'distribution', tokens: ['env:BENCH'] }, alertmanager: { kind: 'alertmanager', tokens: ['env:BENCH'] } },
+    sources: { registry: { kind: 'distribution', tokens: ['env:BENCH'], perMinute: 100_000_000 }, alertmanager: { kind: 'alertmanager', tokens: ['env:BENCH'], perMinute: 100_000_000 } },
   });
 
 /** All functions in this process on a database, with this cluster for every name and nothing else outside. */

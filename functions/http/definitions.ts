@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import * as z from 'zod';
-import type { Input, Json } from '../../events/input.ts';
+import type { Input, Json, Trace } from '../../events/input.ts';
 import { rolloutId, type Rollout } from '../../statemachines/definition/rollout.ts';
 import { parseDefinitions } from '../../statemachines/definition/parse.ts';
 import { planRelease, type PlanView } from '../../statemachines/plan.ts';
@@ -11,11 +11,12 @@ import { inspect } from '../../infra/perform/preflight.ts';
 import type { Ports } from '../../infra/ports.ts';
 import { repositoryOf } from '../../infra/workload/template.ts';
 import { Claimed, runDocument } from '../../infra/worker/run.ts';
-import { gate } from './access.ts';
+import { assertTheirs, gate } from './access.ts';
 import { jsonBody } from './body.ts';
 import { rolloutNamed } from './documents.ts';
 import { Problem } from './problems.ts';
 import type { Served } from './served.ts';
+import { admit } from './traced.ts';
 
 const textBody = z.strictObject({ text: z.string().max(1_000_000) });
 const planBody = z
@@ -25,9 +26,10 @@ const planBody = z
 const looking = 8_000;
 
 /** Definitions: checked, planned, applied. */
-export const definitionRoutes = (app: FastifyInstance, { config, secrets, ports }: Served): void => {
-  const viewers = gate(config, secrets, 'viewer');
-  const operators = gate(config, secrets, 'operator');
+export const definitionRoutes = (app: FastifyInstance, served: Served): void => {
+  const { ports } = served;
+  const viewers = gate(served, 'viewer');
+  const operators = gate(served, 'operator');
   const parsed = (text: string): readonly Rollout[] => {
     const result = parseDefinitions(text);
     if (!result.ok) throw new Problem(422, 'mistakes', `${result.mistakes.length} ${result.mistakes.length === 1 ? 'mistake' : 'mistakes'}, nothing was changed`, result.mistakes);
@@ -44,12 +46,14 @@ export const definitionRoutes = (app: FastifyInstance, { config, secrets, ports 
 
   app.put<{ Body: Buffer | undefined }>('/api/rollouts', {
     onRequest: operators.onRequest,
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const person = operators.person(request);
+      const trace = admit(ports.tracing, request, reply, person.name);
       const rollouts = parsed(jsonBody(textBody, request.body).text);
+      for (const rollout of rollouts) assertTheirs(person, rollout);
       await mustExist(ports, rollouts);
       const applied: { namespace: string; name: string; created: boolean }[] = [];
-      for (const rollout of rollouts) applied.push(await apply(ports, rollout, person.name));
+      for (const rollout of rollouts) applied.push(await apply(ports, rollout, person.name, trace));
       return { applied };
     },
   });
@@ -60,6 +64,7 @@ export const definitionRoutes = (app: FastifyInstance, { config, secrets, ports 
       const { text, rollout, image } = jsonBody(planBody, request.body);
       const [chosen] = text === undefined ? [await applied(rollout ?? '')] : parsed(text);
       if (chosen === undefined) throw new Problem(422, 'mistakes', 'there is no definition in it');
+      assertTheirs(viewers.person(request), chosen);
       return { plan: await planOf(ports, chosen, image) };
     },
   });
@@ -85,7 +90,7 @@ const mustExist = async (ports: Ports, rollouts: readonly Rollout[]): Promise<vo
 };
 
 /** Applies one definition. The id follows from its content, so applying the same again changes nothing. */
-const apply = async (ports: Ports, rollout: Rollout, by: string): Promise<{ namespace: string; name: string; created: boolean }> => {
+const apply = async (ports: Ports, rollout: Rollout, by: string, trace: Trace): Promise<{ namespace: string; name: string; created: boolean }> => {
   const id = rolloutId(rollout);
   const before = await ports.store.load(id);
   const content = createHash('sha256').update(JSON.stringify(rollout)).digest('hex').slice(0, 16);
@@ -96,6 +101,7 @@ const apply = async (ports: Ports, rollout: Rollout, by: string): Promise<{ name
       event: { type: 'definition.applied', definition: rollout as unknown as Json },
       receivedAt: ports.clock.now(),
       by,
+      trace,
     };
     try {
       await runDocument(ports, id, [input]);

@@ -13,6 +13,11 @@ export interface Served {
   readonly sandbox?: SandboxRoutes;
 }
 
+/** The little that webhooks need, so that the function which takes them carries no store and no cluster. */
+export interface HookServed extends Pick<Served, 'config' | 'secrets'> {
+  readonly ports: Pick<Ports, 'queue' | 'clock' | 'tracing'>;
+}
+
 /** What only the sandbox can tell and do. */
 export interface SandboxRoutes {
   traffic(): Promise<{ gateway: string; versions: Record<string, Record<string, number>>; lost: number; registry: { image: string; tag: string; digest: string }[] }>;

@@ -1,17 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import { releaseId, rolloutId } from '../../statemachines/definition/rollout.ts';
-import type { JournalRow } from '../../statemachines/document.ts';
 import { replay } from '../../statemachines/replay.ts';
 import type { RolloutContext } from '../../statemachines/rollout/machine.ts';
-import { gate } from './access.ts';
+import { assertUnlimited, gate } from './access.ts';
 import { historyOf, rolloutNamed, viewOf, type Named } from './documents.ts';
 import { Problem } from './problems.ts';
 import type { Served } from './served.ts';
+import { watchRoute } from './watch.ts';
 
 const mostRollouts = 1_000;
 const mostReleases = 50;
 const mostRows = 5_000;
-const heartbeatMs = 15_000;
 
 const number = (text: string | undefined, field: string, fallback: number): number => {
   if (text === undefined) return fallback;
@@ -21,17 +20,23 @@ const number = (text: string | undefined, field: string, fallback: number): numb
 };
 
 /** Everything that can be looked at. */
-export const viewRoutes = (app: FastifyInstance, { config, secrets, ports, onSaved, sandbox }: Served): void => {
-  const { store, queue, clock } = ports;
+export const viewRoutes = (app: FastifyInstance, served: Served): void => {
+  const { sandbox } = served;
+  const { store, queue, clock } = served.ports;
+  const viewers = gate(served, 'viewer');
   app.register(async (views) => {
-    views.addHook('onRequest', gate(config, secrets, 'viewer').onRequest);
+    views.addHook('onRequest', viewers.onRequest);
 
-    views.get('/api/rollouts', async () => ({
-      rollouts: await Promise.all((await store.list('rollout/', mostRollouts)).map((document) => viewOf(store, document))),
-      deadLetters: (await queue.deadLetters(mostRollouts)).length,
-      sandbox: sandbox !== undefined,
-      now: clock.now(),
-    }));
+    views.get('/api/rollouts', async (request) => {
+      const person = viewers.person(request);
+      const theirs = (await store.list('rollout/', mostRollouts)).filter((document) => person.mayTouch(document.definition as unknown as Named));
+      return {
+        rollouts: await Promise.all(theirs.map((document) => viewOf(store, document))),
+        deadLetters: person.unlimited ? (await queue.backlog()).dead : 0,
+        sandbox: sandbox !== undefined,
+        now: clock.now(),
+      };
+    });
 
     views.get<{ Params: Named }>('/api/rollouts/:namespace/:name', async ({ params }) => ({ rollout: await viewOf(store, await rolloutNamed(store, params)), now: clock.now() }));
 
@@ -51,57 +56,16 @@ export const viewRoutes = (app: FastifyInstance, { config, secrets, ports, onSav
       return replay(rows);
     });
 
-    views.get('/api/dead-letters', async () => ({ deadLetters: await queue.deadLetters(mostRollouts) }));
+    views.get('/api/dead-letters', async (request) => {
+      assertUnlimited(viewers.person(request));
+      return { deadLetters: await queue.deadLetters(mostRollouts) };
+    });
 
     views.get('/api/sandbox', async () => {
       if (sandbox === undefined) throw new Problem(404, 'no-sandbox', 'this server works on a real cluster');
       return sandbox.traffic();
     });
 
-    views.get<{ Params: Named }>('/api/rollouts/:namespace/:name/watch', async (request, reply) => {
-      const { params } = request;
-      await rolloutNamed(store, params);
-      reply.hijack();
-      const out = reply.raw;
-      out.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
-      const journals = new Map<string, number>();
-      let sending = false;
-      let again = false;
-      const rowsOf = async (id: string): Promise<readonly JournalRow[]> => {
-        const rows = await store.journal(id, journals.get(id) ?? 0, mostRows);
-        const last = rows.at(-1);
-        if (last !== undefined) journals.set(id, last.version);
-        return rows;
-      };
-      const send = async (): Promise<void> => {
-        again = true;
-        if (sending) return;
-        sending = true;
-        try {
-          while (again && !out.destroyed) {
-            again = false;
-            const rollout = await viewOf(store, await rolloutNamed(store, params));
-            const rows = [...(await rowsOf(rolloutId(params))), ...(rollout.release === undefined ? [] : await rowsOf(releaseId(params, rollout.release.n)))];
-            out.write(`data: ${JSON.stringify({ rollout, rows, now: clock.now() })}\n\n`);
-          }
-        } catch (error) {
-          // The reader connects again and is told by an ordinary answer what is wrong.
-          request.log.error(error);
-          out.end();
-        } finally {
-          sending = false;
-        }
-      };
-      const mine = [rolloutId(params), `release/${params.namespace}/${params.name}/`];
-      const stop = onSaved?.((document) => {
-        if (document === mine[0] || document.startsWith(mine[1] ?? '')) void send();
-      });
-      const beat = setInterval(() => out.write(': still here\n\n'), heartbeatMs);
-      out.on('close', () => {
-        clearInterval(beat);
-        stop?.();
-      });
-      await send();
-    });
+    watchRoute(views, served);
   });
 };

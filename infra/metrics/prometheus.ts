@@ -1,20 +1,17 @@
 import * as z from 'zod';
 import { readJson, show } from '../../events/bounds.ts';
 import type { Millis } from '../../events/input.ts';
+import { authorization, type Auth } from '../outbound/authorization.ts';
 import type { Allowance, Outbound, OutboundResult } from '../outbound/port.ts';
-import type { SecretRef, Secrets } from '../secrets/port.ts';
+import type { Secrets } from '../secrets/port.ts';
 import type { Measurement, Metrics } from './port.ts';
-
-export type PrometheusAuth =
-  | { readonly kind: 'basic'; readonly username: SecretRef; readonly password: SecretRef }
-  | { readonly kind: 'bearer'; readonly token: SecretRef };
 
 export interface PrometheusOptions {
   /** Where the API begins, a path prefix included: `https://prometheus.example.com/prefix`. */
   readonly url: string;
   readonly send: Outbound;
   readonly secrets: Secrets;
-  readonly auth?: PrometheusAuth;
+  readonly auth?: Auth;
   readonly allow?: Allowance;
   /** Milliseconds for one query; 8,000 unless told. */
   readonly timeoutMs?: number;
@@ -62,12 +59,6 @@ const ask = async (options: PrometheusOptions, query: string, at: Millis, signal
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(signal === undefined ? {} : { signal }),
   });
-};
-
-const authorization = async (auth: PrometheusAuth, secrets: Secrets): Promise<string> => {
-  if (auth.kind === 'bearer') return `Bearer ${await secrets.read(auth.token)}`;
-  const [username, password] = await Promise.all([secrets.read(auth.username), secrets.read(auth.password)]);
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 };
 
 const down = (reason: string): Measurement => ({ outcome: 'providerDown', reason });

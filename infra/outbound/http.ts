@@ -22,7 +22,7 @@ export const httpOutbound = (resolve: Resolve = systemResolve): Outbound => asyn
   const signal = request.signal === undefined ? deadline : AbortSignal.any([request.signal, deadline]);
   const { origin } = checked.url;
   try {
-    return await exchange(checked.url, request, guardedLookup(resolve, allow), signal);
+    return await exchange(checked.url, request, guardedLookup(allow, resolve), signal);
   } catch (error) {
     if (error instanceof ForbiddenAddress) return { outcome: 'forbidden', reason: `${origin}: ${error.message}` };
     if (deadline.aborted) return { outcome: 'failed', reason: `${origin}: did not answer within ${timeoutMs} ms` };
@@ -31,8 +31,9 @@ export const httpOutbound = (resolve: Resolve = systemResolve): Outbound => asyn
   }
 };
 
-const guardedLookup =
-  (resolve: Resolve, allow: Allowance): LookupFunction =>
+/** A look-up for sockets of clients that are not ours: names may only lead to addresses that may be called. */
+export const guardedLookup =
+  (allow: Allowance, resolve: Resolve = systemResolve): LookupFunction =>
   (host, options, callback) => {
     resolveAllowed(host, resolve, allow).then(
       (addresses) => {

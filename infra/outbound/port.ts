@@ -8,7 +8,7 @@ export interface OutboundRequest {
   readonly url: string;
   readonly method?: 'GET' | 'HEAD' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   readonly allow?: Allowance;
   readonly signal?: AbortSignal;
   /** Milliseconds for the whole exchange; 8,000 unless told. */

@@ -4,7 +4,7 @@ import { ClusterError, type Cluster, type KubeObject } from '../cluster/port.ts'
 import { belongs, canaryDeployment, canaryService, markerName, markerObject, type Belonging } from '../workload/canary.ts';
 import { hopelessPods, readyEndpoints } from '../workload/endpoints.ts';
 import { at, fieldsAt, hashOf } from '../workload/template.ts';
-import { assertWanted, contextOf, existing, foreign, Overtaken, rolloutOf, spellRef, targetOf, untilWritten, workloadRef, type Performer, type Performing } from './performing.ts';
+import { assertWanted, contextOf, existing, foreign, Overtaken, rolloutOf, spellRef, storedDocument, targetOf, untilWritten, workloadRef, type Performer, type Performing } from './performing.ts';
 
 const belongingOf = (performing: Performing): Belonging => {
   const { name, namespace } = rolloutOf(performing);
@@ -51,7 +51,8 @@ const scale = async (cluster: Cluster, canary: KubeObject, replicas: number, bel
 
 /**
  * The marker, made or found. A create cannot be conditional on anything, so the document is asked again after it: a function that
- * was frozen in between takes its marker away, and whatever it might have made after that check goes with the marker.
+ * was frozen in between takes its marker away, and whatever it might have made after that check goes with the marker. Only a marker
+ * that nobody will take away any more: while the release runs, another worker's canary may hang on the same one.
  */
 const mark = async (cluster: Cluster, marker: KubeObject, belonging: Belonging, performing: Performing): Promise<KubeObject> => {
   await assertWanted(performing);
@@ -59,11 +60,17 @@ const mark = async (cluster: Cluster, marker: KubeObject, belonging: Belonging, 
   try {
     await assertWanted(performing);
   } catch (error) {
-    if (error instanceof Overtaken && made.metadata.uid !== undefined)
+    if (error instanceof Overtaken && made.metadata.uid !== undefined && !(await retiresLater(performing)))
       await cluster.delete({ apiVersion: 'v1', kind: 'ConfigMap', namespace: belonging.namespace, name: made.metadata.name }, { uid: made.metadata.uid }, performing.signal);
     throw error;
   }
   return made;
+};
+
+/** Retiring finds the marker by its name, as long as it has not begun. */
+const retiresLater = async (performing: Performing): Promise<boolean> => {
+  const stored = await storedDocument(performing);
+  return stored?.snapshot.status === 'active' && !JSON.stringify(stored.snapshot.value).includes('"retiring"');
 };
 
 /** Creates an object of this release; one that is there already is taken over only when it carries the release's labels. */

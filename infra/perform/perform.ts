@@ -67,11 +67,17 @@ const outcomeOfPerforming = async (effect: Effect, document: Document, ports: Po
   const signal = AbortSignal.timeout(longestEffectMs);
   try {
     const performer = performers[effect.name] as Performer<EffectName>;
-    return await performer(effect.params as unknown as EffectParams[EffectName], { effect, document, ports, signal });
+    const attempt = (): Promise<InputEvent> => performer(effect.params as unknown as EffectParams[EffectName], { effect, document, ports, signal });
+    const event = await attempt();
+    // What was read may be older than our own last write. Whoever is blamed, nothing has been written yet.
+    return blames(event) ? await attempt() : event;
   } catch (error) {
     return { type: `${effect.name}.${outcomeOf(error)}`, reason: error instanceof Error ? error.message : String(error) } satisfies Record<string, Json>;
   }
 };
+
+/** Says that somebody else changed what is ours. */
+const blames = ({ type, foreign }: InputEvent): boolean => type.endsWith('.foreign') || type.endsWith('.changed') || foreign !== undefined;
 
 /** What asking again may mend is `unavailable`; everything else, an unexpected error included, is `refused` with its reason. */
 const outcomeOf = (error: unknown): 'unavailable' | 'refused' => {

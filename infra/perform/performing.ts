@@ -67,9 +67,19 @@ export const existing = async (cluster: Cluster, ref: ObjectRef, signal: AbortSi
   return object;
 };
 
+/** The document as it is stored now. A store that does not answer says nothing about the release, so it is asked again. */
+export const storedDocument = async ({ document, ports }: Performing): Promise<Document | undefined> => {
+  try {
+    return await ports.store.load(document.id);
+  } catch (cause) {
+    throw new ClusterError('unavailable', `the store did not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+};
+
 /** Fencing, the second read (DESIGN section 3): goes on only if the stored document still holds this effect. */
-export const assertWanted = async ({ document, effect, ports }: Performing): Promise<void> => {
-  const stored = await ports.store.load(document.id);
+export const assertWanted = async (performing: Performing): Promise<void> => {
+  const { effect } = performing;
+  const stored = await storedDocument(performing);
   if (stored === undefined || !stored.outbox.some(({ key, name }) => key === effect.key && name === effect.name)) throw new Overtaken(`${effect.name} ${effect.key} is no longer wanted`);
 };
 

@@ -154,7 +154,7 @@ export const sqliteQueue = (db: DatabaseSync, commits: Commits, clock: Clock, on
       assertOpen();
       const row = backlog.get(clock.now());
       const since = optionalNumber(row, 'since');
-      return { waiting: row === undefined ? 0 : number(row, 'waiting'), ...(since === undefined ? {} : { since }) };
+      return { waiting: row === undefined ? 0 : number(row, 'waiting'), ...(since === undefined ? {} : { since }), dead: dead.count() };
     },
 
     onArrival: (listener, signal) => {

@@ -1,4 +1,5 @@
 import type { Announcement, DocumentId, Input } from '../../events/input.ts';
+import { isAmong } from '../../statemachines/definition/names.ts';
 import type { RolloutContext } from '../../statemachines/rollout/machine.ts';
 import type { Message } from '../queue/port.ts';
 import type { Store } from '../store/port.ts';
@@ -9,11 +10,15 @@ import type { Store } from '../store/port.ts';
  */
 export const resolveAnnouncement = async (store: Store, announcement: Announcement): Promise<readonly Message[]> => {
   const { fact } = announcement;
-  if (fact.type === 'image.pushed') return (await store.lookup(`image:${fact.image}`)).map((document) => message(announcement, document, document));
+  const meant = (document: DocumentId): boolean => {
+    const [, namespace = '', name = ''] = document.split('/');
+    return isAmong(announcement.rollouts, { namespace, name });
+  };
+  if (fact.type === 'image.pushed') return (await store.lookup(`image:${fact.image}`)).filter(meant).map((document) => message(announcement, document, document));
   const keys = Object.entries(fact.labels).map(([label, value]) => `label:${label}=${value}`);
   const found = await Promise.all(keys.map((key) => store.lookup(key)));
   const messages: Message[] = [];
-  for (const rollout of new Set(found.flat())) {
+  for (const rollout of new Set(found.flat().filter(meant))) {
     const active = await activeRelease(store, rollout);
     // The release hears of it at once; its rollout will tell it again, under the same id, in case it was only just created.
     if (active !== undefined) messages.push(message(announcement, active, rollout));

@@ -5,6 +5,7 @@ import { sumCounts, type Counts } from '../../statemachines/counts.ts';
 import { effectTable, isWrite, type Effect } from '../../statemachines/effects.ts';
 import { perform } from '../perform/perform.ts';
 import type { Ports } from '../ports.ts';
+import { tellRun, type Telling } from './telling.ts';
 
 /** An invocation ends after this; what is left stays in the outbox. */
 const longestRunMs = 15_000;
@@ -33,10 +34,24 @@ export class Claimed extends Error {
  * runs may hold the same document; who loses a save loads again.
  */
 export const runDocument = async (ports: Ports, id: DocumentId, inputs: readonly Input[]): Promise<Ran> => {
+  const telling = tellRun(ports.tracing, id, inputs);
+  try {
+    const ran = await run(ports, id, inputs, telling);
+    telling.ended(ran.outcomes);
+    return ran;
+  } catch (error) {
+    telling.ended([], error);
+    throw error;
+  }
+};
+
+const run = async (ports: Ports, id: DocumentId, inputs: readonly Input[], telling: Telling): Promise<Ran> => {
   const { store, clock } = ports;
-  const deadline = clock.now() + longestRunMs;
+  const begun = clock.now();
+  const deadline = begun + longestRunMs;
   const outcomes: Outcome[] = [];
   let document = await store.load(id);
+  telling.loaded(document, begun);
   let base = document?.version ?? 0;
   let rows: JournalRow[] = [];
   let counts: Counts = {};
@@ -45,9 +60,10 @@ export const runDocument = async (ports: Ports, id: DocumentId, inputs: readonly
   let pending: Input[] = [...inputs];
   const own = new Set(inputs);
   let attempted = new Set<string>();
+  let taking = begun;
 
   const take = (input: Input): void => {
-    const advanced = advance(document, input, clock.now());
+    const advanced = advance(document, telling.carried(input), clock.now());
     if (own.has(input)) outcomes.push(advanced.outcome);
     if (advanced.row === undefined) return;
     document = advanced.document;
@@ -59,9 +75,10 @@ export const runDocument = async (ports: Ports, id: DocumentId, inputs: readonly
   /** False when somebody else saved first: then everything that matters is pending again on what they saved. */
   const save = async (): Promise<boolean> => {
     if (document === undefined || rows.length === 0) return true;
-    const saved = await store.save(document, base, rows, counts);
+    const next = document;
+    const saved = await telling.saved(rows, taking, () => store.save(next, base, rows, counts));
     if (!saved.ok && saved.reason === 'claimed') throw new Claimed(saved.claim, saved.by);
-    if (saved.ok) base = document.version;
+    if (saved.ok) base = next.version;
     else {
       document = await store.load(id);
       base = document?.version ?? 0;
@@ -76,6 +93,7 @@ export const runDocument = async (ports: Ports, id: DocumentId, inputs: readonly
   };
 
   for (;;) {
+    taking = clock.now();
     for (let input = pending.shift(); input !== undefined; input = pending.shift()) take(input);
     const due = document === undefined ? [] : dueTimers(document, clock.now());
     if (due.length > 0) {
@@ -88,7 +106,7 @@ export const runDocument = async (ports: Ports, id: DocumentId, inputs: readonly
     const wishing: Document = document;
     for (const { key } of next) attempted.add(key);
     const results = await Promise.all(next.map(async (effect) => {
-        const { event, cost } = await perform(effect, wishing, ports);
+        const { event, cost } = await telling.performed(effect, () => perform(effect, wishing, ports));
         return resultInput(id, effect, event, clock.now(), cost);
       }));
     pending.push(...results);

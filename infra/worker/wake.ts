@@ -18,7 +18,10 @@ export const tick = async (store: Store, queue: Queue, clock: Clock): Promise<nu
   return due.length;
 };
 
-const wakeMessage = (document: DocumentId, wakeAt: Millis): Message => ({ id: `wake/${document}/${wakeAt}`, lane: 'normal', group: document, body: { type: 'wake', document } });
+/** Names the message that wakes a document at a moment. */
+export const wakeId = (document: DocumentId, wakeAt: Millis): string => `wake/${document}/${wakeAt}`;
+
+const wakeMessage = (document: DocumentId, wakeAt: Millis): Message => ({ id: wakeId(document, wakeAt), lane: 'normal', group: document, body: { type: 'wake', document } });
 
 /**
  * Where nothing runs between events, a document that goes quiet sends itself the message that wakes it. What is due later than a queue

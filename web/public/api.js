@@ -58,12 +58,31 @@ export const post = async (path, body) => {
 /** The server says something every 15 s; three times as long without a word means that the connection is dead. */
 const silenceMs = 45_000;
 
-/** Server-sent events by fetch, because EventSource cannot carry the token in a header. Ends when the server ends it. */
+const pause = (ms, signal) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+
+/**
+ * Server-sent events by fetch, because EventSource cannot carry the token in a header. A server that cannot keep a connection says when
+ * to ask again (`retry`), and is asked for what is new since (`id`); one that does not ends this by ending its answer.
+ */
 export async function* follow(path, signal) {
+  for (let position = { id: undefined, retryMs: 0 }; position.retryMs !== undefined && !signal.aborted; ) {
+    // Who does not look need not know at once.
+    if (position.retryMs > 0) await pause(document.hidden ? 5 * position.retryMs : position.retryMs, signal);
+    position = { id: position.id, retryMs: undefined };
+    yield* oneAnswer(path, signal, position);
+  }
+}
+
+async function* oneAnswer(path, signal, position) {
   const quiet = new AbortController();
   let alarm = setTimeout(() => quiet.abort(), silenceMs);
   try {
-    const response = await reach(path, { signal: AbortSignal.any([signal, quiet.signal]), headers: { accept: 'text/event-stream' } });
+    const headers = { accept: 'text/event-stream', ...(position.id === undefined ? {} : { 'last-event-id': position.id }) };
+    const response = await reach(path, { signal: AbortSignal.any([signal, quiet.signal]), headers });
     if (!response.ok) throw await refusal(response);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
@@ -77,6 +96,8 @@ export async function* follow(path, signal) {
       rest = lines.pop();
       for (const line of lines.map((one) => one.replace(/\r$/, ''))) {
         if (line.startsWith('data:')) data += line.slice(5).trimStart();
+        else if (line.startsWith('id:')) position.id = line.slice(3).trim();
+        else if (line.startsWith('retry:')) position.retryMs = Math.max(1, Number.parseInt(line.slice(6), 10) || 1);
         else if (line === '' && data !== '') {
           yield JSON.parse(data);
           data = '';

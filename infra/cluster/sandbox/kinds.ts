@@ -64,3 +64,7 @@ export const kindOf = (apiVersion: string, kind: string): KindSpec => {
   if (found) return found;
   throw new ClusterError('absent', `the server could not find the requested resource: no kind ${kind} in ${apiVersion}`, { status: 404 });
 };
+
+/** The kind that is served under this plural, as it stands in paths. */
+export const findResource = (apiVersion: string, plural: string): KindSpec | undefined =>
+  served.find((kind) => kind.apiVersion === apiVersion && (kind.resource === plural || kind.resource.startsWith(`${plural}.`)));
