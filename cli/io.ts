@@ -15,4 +15,6 @@ export interface Io {
   readonly stdin: AsyncIterable<string | Uint8Array>;
   /** Aborted when the person wants to leave (Ctrl-C). */
   readonly leave: AbortSignal;
+  /** The checkout that is deployed from; the one this code is in when absent. */
+  readonly checkout?: string;
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { completionCommands } from './commands/completion.ts';
 import { definitionCommands } from './commands/definitions.ts';
+import { deployCommand } from './commands/deploy.ts';
 import { lookingCommands } from './commands/looking.ts';
 import { operatingCommands } from './commands/operating.ts';
 import { orderCommands } from './commands/orders.ts';
@@ -38,6 +39,7 @@ export const sluiceProgram = (io: Io): Registrar => {
   orderCommands(registrar);
   definitionCommands(registrar);
   operatingCommands(registrar);
+  deployCommand(registrar);
   completionCommands(registrar);
   return registrar;
 };

@@ -49,7 +49,9 @@ const nonce = (header: string | string[]): string => {
 
 /** How long an answer is waited for before the caller is told only that the command is durable. */
 const patienceMs = 2_000;
-const glanceMs = 10;
+/** Looks come quickly at first, when a worker in this process answers, and cost less later, when each is a request. */
+const firstGlanceMs = 10;
+const longestGlanceMs = 250;
 
 export const commandRoutes = (app: FastifyInstance, served: Served): void => {
   const { store, queue, clock } = served.ports;
@@ -85,12 +87,14 @@ export const commandRoutes = (app: FastifyInstance, served: Served): void => {
   const outcomeOf = async (document: Document, id: string): Promise<{ outcome?: string; said?: string }> => {
     const until = clock.now() + patienceMs;
     let after = document.version;
+    let glanceMs = firstGlanceMs;
     while (clock.now() < until) {
       const rows = await store.journal(document.id, after, 100);
       const row = rows.find(({ input }) => input.id === id);
       if (row !== undefined) return { outcome: row.outcome, ...(row.said === undefined ? {} : { said: row.said }) };
       after = rows.at(-1)?.version ?? after;
       await clock.sleep(glanceMs);
+      glanceMs = Math.min(glanceMs * 1.5, longestGlanceMs);
     }
     return {};
   };

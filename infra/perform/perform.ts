@@ -1,4 +1,4 @@
-import type { Input, InputEvent, Json } from '../../events/input.ts';
+import type { Input, InputEvent, Json, Millis } from '../../events/input.ts';
 import type { Document } from '../../statemachines/document.ts';
 import type { Effect, EffectName, EffectParams } from '../../statemachines/effects.ts';
 import { ClusterError } from '../cluster/port.ts';
@@ -55,16 +55,16 @@ export interface Performed {
   readonly cost: NonNullable<Input['cost']>;
 }
 
-/** Performs one effect of a document. Never throws: what went wrong is one of the effect's outcomes. */
-export const perform = async (effect: Effect, document: Document, ports: Ports): Promise<Performed> => {
+/** Performs one effect of a document within `leftMs`. Never throws: what went wrong is one of the effect's outcomes. */
+export const perform = async (effect: Effect, document: Document, ports: Ports, leftMs: Millis = longestEffectMs): Promise<Performed> => {
   const begun = ports.clock.now();
   const counted = countedCalls(ports);
-  const event = await outcomeOfPerforming(effect, document, counted.ports);
+  const event = await outcomeOfPerforming(effect, document, counted.ports, Math.max(0, Math.min(longestEffectMs, Math.floor(leftMs))));
   return { event, cost: { ms: ports.clock.now() - begun, calls: counted.calls() } };
 };
 
-const outcomeOfPerforming = async (effect: Effect, document: Document, ports: Ports): Promise<InputEvent> => {
-  const signal = AbortSignal.timeout(longestEffectMs);
+const outcomeOfPerforming = async (effect: Effect, document: Document, ports: Ports, deadlineMs: Millis): Promise<InputEvent> => {
+  const signal = AbortSignal.timeout(deadlineMs);
   try {
     const performer = performers[effect.name] as Performer<EffectName>;
     const attempt = (): Promise<InputEvent> => performer(effect.params as unknown as EffectParams[EffectName], { effect, document, ports, signal });

@@ -9,6 +9,8 @@ import { tellRun, type Telling } from './telling.ts';
 
 /** An invocation ends after this; what is left stays in the outbox. */
 const longestRunMs = 15_000;
+/** An effect is not begun with less time than this: it would only be cut off. */
+const leastMs = 1_000;
 
 /** What became of the inputs a run was given, and the document as it was saved last. */
 export interface Ran {
@@ -102,13 +104,15 @@ const run = async (ports: Ports, id: DocumentId, inputs: readonly Input[], telli
     }
     const next = nextEffects(document, attempted);
     if ((next.length === 0 || next.some(({ name }) => isWrite(name))) && !(await save())) continue;
-    if (document === undefined || next.length === 0 || clock.now() >= deadline) break;
+    if (document === undefined || next.length === 0 || deadline - clock.now() < leastMs) break;
     const wishing: Document = document;
     for (const { key } of next) attempted.add(key);
-    const results = await Promise.all(next.map(async (effect) => {
-        const { event, cost } = await telling.performed(effect, () => perform(effect, wishing, ports));
+    const results = await Promise.all(
+      next.map(async (effect) => {
+        const { event, cost } = await telling.performed(effect, () => perform(effect, wishing, ports, deadline - clock.now()));
         return resultInput(id, effect, event, clock.now(), cost);
-      }));
+      }),
+    );
     pending.push(...results);
   }
   return { outcomes, document };
