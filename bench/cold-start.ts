@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { functionStarts } from './cold-start/functions.ts';
 import type { Bench } from './row.ts';
 import { spread } from './statistics.ts';
 import { inFolder } from './world/served.ts';
@@ -31,11 +32,9 @@ const repeated = async (times: number, once: () => Promise<number>): Promise<rea
   return samples;
 };
 
-const importing = (file: string): string => `await import(${JSON.stringify(pathOf(file))}); process.stdout.write('imported')`;
-
-/** From nothing to working, straight from the sources. What a Lambda bundle takes is another matter: it has neither types to strip nor files to find. */
+/** From nothing to working: straight from the sources, and as functions on AWS, whose bundles have neither types to strip nor files to find. */
 export const coldStart: Bench = {
-  about: 'process start until serve listens; the same for the imports alone (from the sources, types stripped by Node)',
+  about: "process start until serve listens; the functions' bundles under AWS's runtime client, where that is installed",
   run: ({ quick }) =>
     inFolder(async (folder) => {
       const times = quick ? 1 : 10;
@@ -49,8 +48,7 @@ export const coldStart: Bench = {
       };
       return [
         row('process start -> serve listens', await repeated(times, () => untilOutput('listens on', pathOf('functions/main.ts'), '--config', config))),
-        row('process start -> functions/ingest.ts imported', await repeated(times, () => untilOutput('imported', '--input-type=module', '-e', importing('functions/ingest.ts')))),
-        row('process start -> functions/worker.ts imported', await repeated(times, () => untilOutput('imported', '--input-type=module', '-e', importing('functions/worker.ts')))),
+        ...(await functionStarts(folder, times)),
       ];
     }),
 };

@@ -2,6 +2,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { advances } from './advance.ts';
 import { coldStart } from './cold-start.ts';
+import { underRuntimeClient } from './cold-start/functions.ts';
 import { quiet } from './quiet.ts';
 import { reaction } from './reaction.ts';
 import { recorded } from './recorded.ts';
@@ -54,6 +55,8 @@ const main = async (): Promise<void> => {
   process.stdout.write(`${values.quick ? 'QUICK: too few rounds for these numbers to mean anything. ' : ''}Node ${machine.node}, ${machine.cpus} cpus; load average (1, 5, 15 min) ${before} before, ${machine.loadAfter} after: a load near or above the number of cpus is noise in every time here, not in the counts.\n`);
   if (positionals.length === 0 && !rows.some(({ what }) => what.includes('(real servers)')))
     process.stdout.write('Reaction to a bad version and to a killed worker: `test/real/run` measures and records them; this prints what it recorded.\n');
+  if (rows.some(({ what }) => what.includes('serve listens')) && !rows.some(({ what }) => what.endsWith(underRuntimeClient)))
+    process.stdout.write('Cold starts of the functions: skipped, AWS\'s runtime client is not installed here; `node local/runtime-client.ts` compiles it, as does `npm run local`.\n');
   if (rows.some(({ what }) => what.includes('(sandbox)')) && !rows.some(({ what }) => what.includes('(real API server)')))
     process.stdout.write('The bar of a bare PATCH is for a real API server: set SLUICE_BENCH_KUBECONFIG to the kubeconfig of a cluster that knows the kinds of Traefik; test/real/kit starts one.\n');
 };

@@ -1,13 +1,12 @@
 import { systemClock } from '../../infra/clock.ts';
 import type { KubeObject } from '../../infra/cluster/port.ts';
-import { createSandbox, type Sandbox } from '../../infra/cluster/sandbox/sandbox.ts';
+import type { Sandbox } from '../../infra/cluster/sandbox/sandbox.ts';
 
-export const image = 'registry.sandbox/team/demo';
 const namespace = 'pro';
 const labels = { app: 'demo' };
 
 /** The user's own objects: what a team has before it ever hears of Sluice. */
-const objects: readonly KubeObject[] = [
+const objects = (image: string): readonly KubeObject[] => [
   { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
   {
     apiVersion: 'apps/v1',
@@ -29,19 +28,18 @@ const objects: readonly KubeObject[] = [
   },
 ];
 
-/** A sandbox with the demo service running in version 1.0.0, reachable through the gateway. */
-export const startCluster = async (): Promise<{ sandbox: Sandbox; gateway: string }> => {
-  const sandbox = createSandbox({ clock: systemClock, http: true });
+/** The demo service in version 1.0.0, up and reachable through the sandbox's gateway, whose address is returned. */
+export const runDemo = async (sandbox: Sandbox, image: string): Promise<string> => {
   sandbox.registry.push(image, '1.0.0', { env: { VERSION: '1.0.0' } });
   const team = sandbox.asUser('kubectl');
-  for (const object of objects) await team.create(object);
+  for (const object of objects(image)) await team.create(object);
   const gateway = (await sandbox.gateway.url) ?? '';
   const until = Date.now() + 10_000;
   while (!(await fetch(gateway).then(({ ok }) => ok)) || (await notReady(sandbox))) {
     if (Date.now() > until) throw new Error('the demo service did not come up within 10 s');
     await systemClock.sleep(50);
   }
-  return { sandbox, gateway };
+  return gateway;
 };
 
 const notReady = async (sandbox: Sandbox): Promise<boolean> => {

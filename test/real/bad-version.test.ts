@@ -5,7 +5,8 @@ import type { LoadReport } from './load.ts';
 import { startAlertmanager, startPrometheus, type Server } from './measuring.ts';
 import { followRoute, takenBackAt } from './route-log.ts';
 import { setScene, type Scene } from './scene.ts';
-import { alertToken, startSluice, type Sluice } from './sluice.ts';
+import { alertToken } from './sluice-client.ts';
+import { startSluice, type Sluice } from './sluice.ts';
 import { printTable, spreadOf } from './table.ts';
 
 // A version that answers errors: real Prometheus scrapes it, its rule fires, Alertmanager posts, users are taken back.

@@ -6,10 +6,10 @@ import type { ReleaseView, RolloutView } from '../../statemachines/view.ts';
 import { demoDeployment, demoService, freshNamespace, kit, pushImage, readyPods, waitUntil } from './helpers.ts';
 import { startLoad, type Answer, type LoadReport } from './load.ts';
 import { ingressRoute, gateway, httpRoute, type RouteKind } from './scene-objects.ts';
-import type { Sluice } from './sluice.ts';
+import type { SluiceClient } from './sluice-client.ts';
 
 export interface SceneOptions {
-  readonly sluice: Sluice;
+  readonly sluice: SluiceClient;
   readonly cluster: Cluster;
   /** Default: one IngressRoute. */
   readonly routes?: readonly RouteKind[];
