@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { parse } from 'yaml';
 import * as z from 'zod';
 import { namePattern } from '../statemachines/definition/names.ts';
-import { spellPath } from '../statemachines/definition/parse.ts';
+import { spellPath } from '../statemachines/definition/spell-path.ts';
 import { secretRefSchema } from '../infra/secrets/reference.ts';
 import { clusterSchema } from './cluster-config.ts';
 
@@ -75,8 +74,16 @@ export const readConfig = (written: unknown, where = 'configuration'): Config =>
 
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
+/** What a file says: YAML, or JSON by its ending, for which nothing must be loaded first. */
+export const readWritten = async (path: string): Promise<unknown> => {
+  const text = await readFile(path, 'utf8');
+  if (path.endsWith('.json')) return JSON.parse(text);
+  const { parse } = await import('yaml');
+  return parse(text);
+};
+
 /** Reads a configuration file; a relative database path is meant from the file's folder. */
 export const loadConfig = async (path: string): Promise<Config> => {
-  const config = readConfig(parse(await readFile(path, 'utf8')), path);
+  const config = readConfig(await readWritten(path), path);
   return { ...config, database: isAbsolute(config.database) || config.database === ':memory:' ? config.database : resolve(dirname(path), config.database) };
 };

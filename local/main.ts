@@ -42,7 +42,7 @@ const config: WrittenConfig = {
   outbound: { private: false, loopback: true },
 };
 await writeFile(join(folder, 'kubeconfig'), kubernetes.kubeconfig);
-await writeFile(join(folder, 'sluice.yml'), JSON.stringify(config));
+await writeFile(join(folder, 'sluice.json'), JSON.stringify(config));
 
 const stack = await startStack({
   runtimeClient,
@@ -51,7 +51,7 @@ const stack = await startStack({
   dynamo,
   // A LocalStack may still hold what an earlier run left.
   stage: `local-${randomBytes(3).toString('hex')}`,
-  config: join(folder, 'sluice.yml'),
+  config: join(folder, 'sluice.json'),
   environment: { ...tokens },
   port: values.exit && values.port === '8090' ? 0 : Number(values.port),
   beside: besideSandbox(stage.routes, tokens.operator),

@@ -1,8 +1,9 @@
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { build, type Metafile } from 'esbuild';
-import { loadConfig } from '../functions/config.ts';
+import { build, type Metafile, type Plugin } from 'esbuild';
+import { loadConfig, readWritten } from '../functions/config.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -17,6 +18,19 @@ const noSchemas = join(root, 'scripts', 'no-schemas.cjs');
  * they cannot meet those of a bundled module.
  */
 const requireInModules = `import { createRequire as __sluiceCreateRequire } from 'node:module'; const require = __sluiceCreateRequire(import.meta.url);`;
+
+/**
+ * Takes Node's own modules by `require` everywhere. An `import` of one reads all its properties for the list of its exports, and some of
+ * those are getters that load what nobody asked for: `node:http` then brings in a whole HTTP client for its WebSocket, 25 ms of a start.
+ */
+const requiredBuiltins: Plugin = {
+  name: 'required-builtins',
+  setup: ({ onResolve, onLoad }) => {
+    const builtins = new Set(builtinModules);
+    onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path, kind }) => (kind !== 'require-call' && builtins.has(path.replace(/^node:/, '')) ? { path, namespace: 'builtin' } : undefined));
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ contents: `module.exports = require(${JSON.stringify(path)});`, loader: 'js' }));
+  },
+};
 
 /**
  * Bundles one function into `<into>/<name>/`: `index.mjs`, which exports `handler`, and a chunk for each `import()`, so that what an
@@ -54,15 +68,16 @@ export const bundleFunction = async (name: Bundled, into: string): Promise<Metaf
       '@kubernetes/client-node': join(root, 'node_modules/@kubernetes/client-node/dist/config.js'),
     },
     metafile: true,
+    plugins: [requiredBuiltins],
     logLevel: 'warning',
   });
   return metafile;
 };
 
-/** Puts a configuration where every function's package takes it from. Throws when a function could not read it. */
+/** Puts a configuration where every function's package takes it from, as JSON: a function then starts without a reader of YAML. Throws when it could not read it. */
 export const placeConfig = async (config: string, into: string): Promise<void> => {
   await loadConfig(config);
-  await copyFile(config, join(into, 'sluice.yml'));
+  await writeFile(join(into, 'sluice.json'), `${JSON.stringify(await readWritten(config), undefined, 2)}\n`);
 };
 
 /** Bytes of code that a metafile lists, without source maps. */

@@ -10,6 +10,7 @@ import { applying, batchOf, idOf, lost, openPorts, rolloutDocument, type Opened 
 import { fauxqs } from './fixtures/fauxqs.ts';
 import { image } from './fixtures/serving.ts';
 import { aDocument, aMessage } from './fixtures/stored.ts';
+import { patience } from '../infra/worker/worker.ts';
 
 const emulator = fauxqs();
 const opened = (around?: (store: Store) => Store): Promise<Opened> => openPorts(emulator, around);
@@ -49,16 +50,16 @@ describe('a batch', () => {
     expect(told.join('\n')).toContain('release/pro/lost/1 does not exist');
   });
 
-  it('buries what failed for the fifth time, and counts it as done', async () => {
+  it('buries what has failed as often as is borne, and counts it as done', async () => {
     const { subject, ports } = await opened();
     const work = batchHandler(ports, subject.urls);
     await ports.queue.send([lost('lost-1')]);
     const failures: number[] = [];
-    for (let attempt = 1; attempt <= 5; attempt++) {
+    for (let attempt = 1; attempt <= patience.normal.attempts; attempt++) {
       failures.push((await work(await batchOf(subject, 'inputs'), aContext())).batchItemFailures.length);
-      await emulator.pass(21_000);
+      await emulator.pass(patience.normal.longestMs + 1_000);
     }
-    expect(failures).toEqual([1, 1, 1, 1, 0]);
+    expect(failures).toEqual([...Array.from({ length: patience.normal.attempts - 1 }, () => 1), 0]);
     expect(await ports.queue.deadLetters(10)).toMatchObject([{ reason: expect.stringContaining('does not exist') as string, message: { id: 'lost-1' } }]);
     expect(emulator.inspect(subject, 'inputs')).toEqual({ ready: [], delayed: [], inflight: [] });
   });

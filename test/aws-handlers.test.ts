@@ -14,7 +14,7 @@ describe('the environment of a function', () => {
   const whole = { SLUICE_TABLE: 'sluice', SLUICE_QUEUE_INPUTS: `${queue}-inputs.fifo`, SLUICE_QUEUE_URGENT: queue, SLUICE_QUEUE_WAKES: queue, SLUICE_QUEUE_DEAD: queue, SLUICE_QUEUE_DEAD_FIFO: queue };
 
   it('is read once it is whole', () => {
-    expect(readEnvironment(whole)).toMatchObject({ table: 'sluice', config: 'sluice.yml', urls: { inputs: `${queue}-inputs.fifo`, deadFifo: queue } });
+    expect(readEnvironment(whole)).toMatchObject({ table: 'sluice', config: 'sluice.json', urls: { inputs: `${queue}-inputs.fifo`, deadFifo: queue } });
     expect(readEnvironment({ ...whole, SLUICE_CONFIG: '/var/task/other.yml' }).config).toBe('/var/task/other.yml');
   });
 

@@ -81,7 +81,7 @@ describe('what is in a bundle', () => {
 });
 
 const queues = ['INPUTS', 'URGENT', 'WAKES', 'DEAD', 'DEAD_FIFO'].map((name) => [`SLUICE_QUEUE_${name}`, `https://sqs.eu-central-1.amazonaws.com/123456789012/${name}`]);
-const environment = { ...Object.fromEntries(queues), SLUICE_TABLE: 'sluice', SLUICE_CONFIG: join(task, 'dist', 'sluice.yml'), AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key' };
+const environment = { ...Object.fromEntries(queues), SLUICE_TABLE: 'sluice', SLUICE_CONFIG: join(task, 'dist', 'sluice.json'), AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key' };
 
 /** Loads a bundle as Lambda does, in a process of its own that finds no node_modules, and answers with what `code` prints. */
 const inLambda = (name: Bundled, code: string): unknown => {

@@ -68,7 +68,7 @@ describe.each(stages)('what is deployed: %s', (_stage, packaged) => {
       const filled = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, typeof value === 'string' ? value : `https://sqs.example.com/${named(value)}`]));
       expect(readEnvironment(filled)).toEqual({
         table: 'https://sqs.example.com/Table',
-        config: '/var/task/dist/sluice.yml',
+        config: '/var/task/dist/sluice.json',
         urls: { inputs: 'https://sqs.example.com/InputsQueue', urgent: 'https://sqs.example.com/UrgentQueue', wakes: 'https://sqs.example.com/WakesQueue', dead: 'https://sqs.example.com/DeadQueue', deadFifo: 'https://sqs.example.com/DeadFifoQueue' },
       });
       expect(() => readEnvironment({ ...filled, SLUICE_TABLE: undefined })).toThrow('SLUICE_TABLE');
@@ -115,8 +115,8 @@ describe('packages', () => {
     const bundle = name === 'urgent' ? 'worker' : name;
     const handler = String(Object.values(dev.template.Resources).find(({ Properties }) => Properties?.['FunctionName'] === `sluice-dev-${name}`)?.Properties['Handler']);
     expect(paths).toContain(`${handler.replace(/\.handler$/, '')}.mjs`);
-    expect(paths).toContain('dist/sluice.yml');
-    expect(paths.filter((path) => !path.startsWith(`dist/${bundle}/`) && path !== 'dist/sluice.yml' && !(name === 'api' && path.startsWith('web/public/')))).toEqual([]);
+    expect(paths).toContain('dist/sluice.json');
+    expect(paths.filter((path) => !path.startsWith(`dist/${bundle}/`) && path !== 'dist/sluice.json' && !(name === 'api' && path.startsWith('web/public/')))).toEqual([]);
     expect(paths.filter((path) => /\.(map|ts)$/.test(path))).toEqual([]);
     expect(paths.includes('web/public/index.html')).toBe(name === 'api');
   });

@@ -4,7 +4,7 @@ import type { Input } from '../events/input.ts';
 import { openTracing } from '../infra/tracing/open.ts';
 import type { About, Level } from '../infra/tracing/port.ts';
 import { parseTraceparent, traceIdOf } from '../infra/tracing/traceparent.ts';
-import { handleDelivery } from '../infra/worker/worker.ts';
+import { handleDelivery, patience } from '../infra/worker/worker.ts';
 import { collector, type Collected, type Collector } from './fixtures/collector.ts';
 import { alertBody, definition, image, quickSteps, served, tokenOf, workload, type Served } from './fixtures/serving.ts';
 
@@ -129,7 +129,7 @@ describe('what goes wrong is told', () => {
 
   it.each([
     { attempts: 1, level: 'warn', msg: 'message failed and comes again' },
-    { attempts: 5, level: 'error', msg: 'message is dead' },
+    { attempts: patience.urgent.attempts, level: 'error', msg: 'message is dead' },
   ])('a message that cannot be handled, at attempt $attempts as $level with the reason', async ({ attempts, level, msg }) => {
     const { sluice, lines } = await listening();
     const input: Input = { id: 'lost', document: 'release/pro/demo/9', event: { type: 'pause' }, receivedAt: 0, trace: spell(pushTrace) };

@@ -81,7 +81,7 @@ export const functionStarts = async (folder: string, times: number): Promise<rea
     await mkdir(join(folder, name));
     await writeFile(join(folder, name, 'index.mjs'), text);
   }
-  await writeFile(join(folder, 'sluice.yml'), JSON.stringify({ sources: { alertmanager: { kind: 'alertmanager', tokens: ['env:BENCH_TOKEN'] } }, people: { bench: { tokens: ['env:BENCH_TOKEN'], role: 'operator' } } }));
+  await writeFile(join(folder, 'sluice.json'), JSON.stringify({ sources: { alertmanager: { kind: 'alertmanager', tokens: ['env:BENCH_TOKEN'] } }, people: { bench: { tokens: ['env:BENCH_TOKEN'], role: 'operator' } } }));
 
   const [sqs, dynamo, deployed] = await Promise.all([startSqs(), startDynamo(), readDeployed(new URL('../../', import.meta.url), 'bench')]);
   const clients = { sqs: new SQSClient(clientOptions(sqs.endpoint)), dynamo: new DynamoDBClient(clientOptions(dynamo.endpoint)) };
@@ -92,7 +92,7 @@ export const functionStarts = async (folder: string, times: number): Promise<rea
     AWS_ENDPOINT_URL_SQS: sqs.endpoint,
     AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
     SLUICE_TABLE: table,
-    SLUICE_CONFIG: join(folder, 'sluice.yml'),
+    SLUICE_CONFIG: join(folder, 'sluice.json'),
     BENCH_TOKEN: token,
     ...Object.fromEntries(Object.entries(deployed.queueVariables).map(([variable, id]) => [variable, queues[id]?.url ?? ''])),
   };

@@ -10,7 +10,7 @@ const schema = z.object({
   SLUICE_QUEUE_WAKES: url,
   SLUICE_QUEUE_DEAD: url,
   SLUICE_QUEUE_DEAD_FIFO: url,
-  SLUICE_CONFIG: z.string().min(1, 'the path of a configuration file').default('sluice.yml'),
+  SLUICE_CONFIG: z.string().min(1, 'the path of a configuration file').default('sluice.json'),
 });
 
 export interface Settings {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Trace } from '../../events/input.ts';
 import type { Span, Tracing } from '../../infra/tracing/port.ts';
-import { childOf, traceIdOf } from '../../infra/tracing/traceparent.ts';
+import { childOf } from '../../infra/tracing/traceparent.ts';
 
 const longestPath = 200;
 
@@ -51,8 +51,5 @@ export const tellRequests = (app: FastifyInstance, tracing: Tracing): void => {
   });
 };
 
-/** The id of a request's trace, where it has one: for errors that are told in the middle of it. */
-export const traceIdOfRequest = (request: FastifyRequest): string | undefined => {
-  const trace = admitted.get(request)?.trace;
-  return trace === undefined ? undefined : traceIdOf(trace);
-};
+/** The trace of a request that was let in: for errors that are told in the middle of it. */
+export const traceOfRequest = (request: FastifyRequest): Trace | undefined => admitted.get(request)?.trace;

@@ -47,7 +47,7 @@ const lastEventId = ({ headers: { 'last-event-id': given } }: FastifyRequest): s
  * advice to ask again with its id, which is what every EventSource does.
  */
 export const watchRoute = (app: FastifyInstance, served: Served): void => {
-  const { ports: { store }, onSaved } = served;
+  const { ports: { store, tracing }, onSaved } = served;
   app.get<{ Params: Named }>('/api/rollouts/:namespace/:name/watch', async (request, reply) => {
     const { params } = request;
     const watch = watchOf(served, params, lastEventId(request));
@@ -71,7 +71,7 @@ export const watchRoute = (app: FastifyInstance, served: Served): void => {
         }
       } catch (error) {
         // The reader connects again and is told by an ordinary answer what is wrong.
-        request.log.error(error);
+        tracing?.log('error', 'a watch ended', { reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
         out.end();
       } finally {
         sending = false;

@@ -15,16 +15,6 @@ export const logLevel = (written = process.env['SLUICE_LOG']): Threshold => {
   throw new Error(`SLUICE_LOG: found ${JSON.stringify(written)}, allowed are ${Object.keys(ranks).join(', ')}`);
 };
 
-/** What Fastify's own logger is made from, so that its lines look like ours. */
-export const fastifyLog = (level: Threshold = logLevel()) => ({
-  level,
-  base: null,
-  redact: ['req.headers', 'headers'],
-  timestamp: () => `,"time":"${new Date().toISOString()}"`,
-  formatters: { level: (label: string) => ({ level: label }) },
-  hooks: { streamWrite: scrub },
-});
-
 let outlivesItsReader = false;
 const toStandardOutput = (line: string): void => {
   // Whoever read the log may end at any time; a release does not end with them.

@@ -9,18 +9,13 @@ import { spelled } from './telling.ts';
 
 /**
  * How often a message is tried before it is buried with its last error, where people see it, and how long it waits at the most in
- * between: about five minutes in all, which a store or queue may well be away.
+ * between: about five minutes in all. So long a store or queue may well be away, and a document may be missing whose creator died, until
+ * the message it held is seen again.
  */
 export const patience = {
   urgent: { attempts: 60, longestMs: 5_000 },
   normal: { attempts: 12, longestMs: 60_000 },
 } as const;
-/** A document that is only just being created is there by then; one that is not will never be. */
-const attemptsForNobody = 5;
-
-class NoSuchDocument extends Error {
-  override readonly name = 'NoSuchDocument';
-}
 /** Longer than any invocation, so that nobody else gets a message that is being worked on. */
 export const visibilityMs = 30_000;
 
@@ -43,7 +38,7 @@ export const handleDelivery = async (ports: Ports, delivery: Delivery): Promise<
     return document;
   } catch (error) {
     const reason = spelled(error);
-    const dead = attempts >= (error instanceof NoSuchDocument ? attemptsForNobody : patience[lane].attempts);
+    const dead = attempts >= patience[lane].attempts;
     if (dead) await queue.bury(delivery, reason);
     else await queue.release(delivery, Math.min(200 * 2 ** attempts, patience[lane].longestMs));
     tracing?.log(dead ? 'error' : 'warn', dead ? 'message is dead' : 'message failed and comes again', { ...told, reason, ms: clock.now() - begun });
@@ -76,6 +71,6 @@ const announce = async ({ store, queue, tracing }: Ports, announcement: Announce
 /** An input for a document that is not there is kept where people see it, unless its answer is simply too late. */
 const handleInput = async (ports: Ports, input: Input): Promise<Ran> => {
   const ran = await runDocument(ports, input.document, [input]);
-  if (ran.document === undefined && ran.outcomes[0] === 'stale') throw new NoSuchDocument(`${input.document} does not exist; the input was ${input.event.type}`);
+  if (ran.document === undefined && ran.outcomes[0] === 'stale') throw new Error(`${input.document} does not exist; the input was ${input.event.type}`);
   return ran;
 };

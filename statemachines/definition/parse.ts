@@ -1,6 +1,7 @@
 import { isMap, isScalar, LineCounter, parseAllDocuments, type Document as YamlDocument } from 'yaml';
 import { compileDefinition, type Mistake } from './compile.ts';
 import type { Rollout } from './rollout.ts';
+import { spellPath } from './spell-path.ts';
 
 /** A mistake with its place in the text, both counted from 1. */
 export interface PlacedMistake {
@@ -65,7 +66,3 @@ const placed = (document: YamlDocument.Parsed, lines: LineCounter, { path, messa
   }
   return { line: 1, column: 1, field: spellPath(path), message };
 };
-
-/** `['spec', 'steps', 2, 'weight']` -> `spec.steps[2].weight`. */
-export const spellPath = (path: Mistake['path']): string =>
-  path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`), '');

@@ -48,7 +48,7 @@ export const startAwsSluice = async (name: string, options: { readonly port?: nu
   const [sqs, dynamo] = await Promise.all([startSqs(), startDynamo()]);
   const counting = { sqs: await openCountingProxy(sqs.endpoint), dynamo: await openCountingProxy(dynamo.endpoint) };
   const config: WrittenConfig = { ...access, clusters: { default: { kubeconfig: options.kubeconfig ?? kubeconfigPath() } } };
-  await writeFile(join(folder, 'sluice.yml'), JSON.stringify(config));
+  await writeFile(join(folder, 'sluice.json'), JSON.stringify(config));
   const log = createWriteStream(logTo(`sluice-${name}`), { flags: 'a' });
   const stack = await startStack({
     runtimeClient,
@@ -57,7 +57,7 @@ export const startAwsSluice = async (name: string, options: { readonly port?: nu
     dynamo,
     via: { sqs: counting.sqs.url, dynamo: counting.dynamo.url },
     stage: `${name}-${randomBytes(3).toString('hex')}`,
-    config: join(folder, 'sluice.yml'),
+    config: join(folder, 'sluice.json'),
     environment: { ...tokens },
     port: options.port ?? 0,
     onOutput: (text) => void log.write(text),
