@@ -175,6 +175,7 @@ const waitingFor = (document: Document, rollout: Rollout, context: ReleaseContex
     [/^restoring/, `users to be moved to stable${why}`],
     [/^halted/, `a person: ${context.trying.why}; retry, or abort to go back`],
     [/^rollingBack\.spreading/, 'the proxies to take every user back', 'lag'],
+    [/^rollingBack\.verifying/, `the routes to be found as they were${why}`],
     [/^rollingBack/, `the routes to be written back${why}`],
   ];
   const [, what, name] = doing.find(([pattern]) => pattern.test(place) || pattern.test(phase)) ?? [/./, place];

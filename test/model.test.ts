@@ -16,8 +16,9 @@ describe('exploring the core', () => {
   it.each(mutants)('catches the mutant: $name', { timeout: 60_000 }, ({ world, behaviour }) => {
     const { violation } = search(worldNamed(world), 200_000, behaviour);
     expect(violation).toBeDefined();
-    // A history is only worth printing if it leads where it says.
-    expect(replay(world, violation?.history ?? [], behaviour)).toBe(`${violation?.invariant}: ${violation?.problem}`);
+    // A history is only worth printing if it leads where it says; that no end can be reached from there, no single history shows.
+    const shown = violation?.invariant === 'An end can be reached' ? undefined : `${violation?.invariant}: ${violation?.problem}`;
+    expect(replay(world, violation?.history ?? [], behaviour)).toBe(shown);
   });
 });
 

@@ -5,9 +5,16 @@ import { marks, walk } from './walk.ts';
 
 const routeOf = (event: ReleaseEvent): string => ('of' in event && 'route' in event.of ? event.of.route : '');
 
-/** Sends every armed write at once and never gives up: it waits and writes again. Left only after its own writes succeeded. */
+/**
+ * Sends every armed write at once and never gives up: it waits and writes again. Left only after its own writes succeeded, and were
+ * found to have stayed.
+ */
 export const rollingBack = (s: ReleaseSetup) => {
-  const { begin, tryAgain } = marks(s);
+  const { begin, nextOne, tryAgain } = marks(s);
+  const contested = s.assign({
+    restoring: ({ context }) => ({ pending: [], failed: [read.route(context).route.key] }),
+    trying: ({ context, event }) => ({ ...context.trying, why: 'who' in event ? `${event.who} changed ${event.what}` : context.trying.why }),
+  });
   const reported = (again: boolean) =>
     s.assign({
       restoring: ({ context, event }) => ({
@@ -46,7 +53,23 @@ export const rollingBack = (s: ReleaseSetup) => {
       spreading: {
         entry: s.assign({ weight: 0, seen: {} }),
         always: { guard: ({ context }) => context.armed.length === 0, target: 'done' },
-        after: { lag: 'done' },
+        after: { lag: 'verifying' },
+      },
+      // Somebody may have put our entries back, and the canary they name is about to be deleted.
+      verifying: {
+        ...walk(s, {
+          effect: 'route.verify',
+          over: 'routes',
+          wait: 'urgentBackoff',
+          skip: (context) => !context.armed.includes(read.route(context).route.key),
+          params: (context) => ({ target: read.route(context).target.name, route: read.route(context).route.key, canary: null }),
+          others: {
+            // What a router says of itself is no reason to stay: the object is as it must be.
+            'route.verify.notYet': { target: 'choosing', actions: [nextOne] },
+            'route.verify.foreign': { target: '#rollingBack.waiting', actions: [contested, tryAgain] },
+          },
+        }),
+        onDone: 'done',
       },
       done: { type: 'final' },
     },
