@@ -72,19 +72,29 @@ const callAsRequest = (match: Json): Json => {
   return { path, headers: listAt(match, 'headers') };
 };
 
-/** A rule without matches takes everything; an API server writes that into HTTPRoutes, and not into GRPCRoutes. */
-const matchesOf = (rule: Json, kind: string): readonly Json[] => {
-  const matches = listAt(rule, 'matches');
-  return kind === 'GRPCRoute' ? (matches.length === 0 ? [{}] : matches).map(callAsRequest) : matches;
-};
-
 const pathRank = (match: Json): readonly number[] => {
   const [type, value] = [textAt(match, 'path', 'type') ?? 'PathPrefix', textAt(match, 'path', 'value') ?? '/'];
   return [type === 'Exact' ? 2 : type === 'PathPrefix' ? 1 : 0, value.length];
 };
 
+/** Calls are ranked by the lengths of service and method, requests by their path; then by how much else a match asks for. */
+const matchesOf = (rule: Json, kind: string): readonly { readonly match: Json; readonly rank: readonly number[] }[] => {
+  const matches = listAt(rule, 'matches');
+  // A rule without matches takes everything; an API server writes that into HTTPRoutes, and not into GRPCRoutes.
+  if (kind === 'GRPCRoute')
+    return (matches.length === 0 ? [{}] : matches).map((match) => ({
+      match: callAsRequest(match),
+      rank: [textAt(match, 'method', 'service')?.length ?? 0, textAt(match, 'method', 'method')?.length ?? 0, listAt(match, 'headers').length],
+    }));
+  return matches.map((match) => ({
+    match,
+    rank: [...pathRank(match), textAt(match, 'method') === undefined ? 0 : 1, listAt(match, 'headers').length, listAt(match, 'queryParams').length],
+  }));
+};
+
 /**
- * The routes of HTTPRoutes and GRPCRoutes, best first: host, exact path, longest prefix, method, headers, query, oldest object, order of rules.
+ * The routes of HTTPRoutes, best first: host, exact path, longest prefix, method, headers, query, oldest object, order of rules. Or those of
+ * GRPCRoutes: host, service, method, headers, oldest object, order of rules.
  * A backend that is missing fails its share with 500, one without ready endpoints with 503, and no other.
  */
 export const gatewayRoutes = (objects: readonly KubeObject[], lookup: Lookup): readonly Route[] => {
@@ -97,10 +107,9 @@ export const gatewayRoutes = (objects: readonly KubeObject[], lookup: Lookup): r
       const shares = backends.map((reference) => ({ target: shareOf(reference, home, lookup), weight: numberAt(reference, 'weight') ?? 1 }));
       const target: Target = backends.length === 0 ? { is: 'fail', status: 500 } : { is: 'split', key, shares };
       return (hostnames.length > 0 ? hostnames : ['']).flatMap((hostname) =>
-        matchesOf(rule, object.kind).map((match): Candidate => {
+        matchesOf(rule, object.kind).map(({ match, rank }): Candidate => {
           const [host, rest] = [hostMatcher(hostname), matcherOf(match)];
-          const rank = [...hostRank(hostname), ...pathRank(match), textAt(match, 'method') === undefined ? 0 : 1, listAt(match, 'headers').length, listAt(match, 'queryParams').length];
-          return { name: key, matches: (request) => host(request) && rest(request), target, rank, age: ageOf(object) };
+          return { name: key, matches: (request) => host(request) && rest(request), target, rank: [...hostRank(hostname), ...rank], age: ageOf(object) };
         }),
       );
     });

@@ -12,10 +12,11 @@ import { virtualServices } from './virtual-services.ts';
  */
 export const routesOf = (objects: readonly KubeObject[]): readonly Route[] => {
   const lookup = lookupIn(objects);
-  const ofKind = (...kinds: readonly string[]): readonly KubeObject[] => objects.filter(({ kind }) => kinds.includes(kind));
+  const ofKind = (wanted: string): readonly KubeObject[] => objects.filter(({ kind }) => kind === wanted);
   return [
     ...ingressRoutes(ofKind('IngressRoute'), lookup),
-    ...gatewayRoutes(ofKind('HTTPRoute', 'GRPCRoute'), lookup),
+    ...gatewayRoutes(ofKind('HTTPRoute'), lookup),
+    ...gatewayRoutes(ofKind('GRPCRoute'), lookup),
     ...virtualServices(ofKind('VirtualService'), lookup),
     ...httpProxies(ofKind('HTTPProxy'), lookup),
   ];
