@@ -168,6 +168,19 @@ describe('an Istio VirtualService', () => {
     expect(router.observe(changed, sides)).toStrictEqual({ present: true, canary: 100, stable: 0 });
     expect(back(changed, memory)).toStrictEqual(before);
   });
+
+  test('beside a backend of his own, too, a stable whose weight he took away gets the share of the pair', () => {
+    const { object, memory } = released(virtualService([{ route: [to('legacy', 75), to('app', 25)] }]), 10);
+    const changed = patched(object, [{ op: 'remove', path: '/spec/http/0/route/1/weight' }]);
+    expect(back(changed, memory)).toStrictEqual(virtualService([{ route: [to('legacy', 300), to('app', 100)] }]));
+  });
+
+  test('routes of http and tcp that have neither name nor match are known apart', () => {
+    const before = virtualService([{ route: [to('app', 30), to('a', 70)] }], { tcp: [{ route: [to('app', 20), to('b', 80)] }] });
+    const { object, memory } = released(before, 10);
+    const changed = patched(object, [{ op: 'remove', path: '/spec/http/0' }]);
+    expect(back(changed, memory)).toStrictEqual(virtualService([], { tcp: [{ route: [to('app', 20), to('b', 80)] }] }));
+  });
 });
 
 describe('a Contour HTTPProxy', () => {
