@@ -93,6 +93,14 @@ const lists = fc
   .tuple(fc.array(fc.oneof(carrying, without, idle), { maxLength: 3 }), carrying, fc.nat())
   .map(([others, sure, at]) => others.toSpliced(at % (others.length + 1), 0, sure));
 
+/** The same lists as a kind writes them, which may read their weights in another way: one of them still shows users to stable. */
+const listsAs = (kind: string, write: (one: Fields) => Fields): fc.Arbitrary<readonly (readonly Fields[])[]> =>
+  lists.map((all) => {
+    const written = all.map((list) => list.map(write));
+    if (written.some((list) => weightIn(kind, list, list.find(names('app'))) > 0)) return written;
+    return written.map((list) => list.map((one) => (names('app')(one) ? { ...one, weight: 40 } : one)));
+  });
+
 const metadata = fc.record({
   annotations: fc.constantFrom<Fields | undefined>(undefined, { 'a.example/b~c': 'd' }, { 'sluice.dev.example/demo': 'x', 'kubectl.kubernetes.io/last-applied-configuration': '{}' }),
   labels: fc.constantFrom<Fields | undefined>(undefined, { app: 'app' }),
@@ -149,7 +157,85 @@ const httpRoutes = fc.tuple(lists, fc.boolean(), metadata).map(([all, named, met
   ),
 );
 
-const objects = fc.oneof(ingressRoutes, traefikServices, httpRoutes);
+/** The last rule matches everything, and no API server writes that down: it has nothing to be known by. */
+const grpcRoutes = fc.tuple(lists, metadata).map(([all, meta]) =>
+  objectOf(
+    'gateway.networking.k8s.io/v1',
+    'GRPCRoute',
+    {
+      parentRefs: [{ name: 'gw' }],
+      rules: all.map((backendRefs, index) => ({
+        ...(index === all.length - 1 ? {} : { matches: [{ method: { type: 'Exact', service: `shop.S${index}` } }] }),
+        backendRefs: backendRefs.map((one) => (one['kind'] === 'TraefikService' ? one : { group: '', kind: 'Service', ...one })),
+      })),
+    },
+    meta,
+  ),
+);
+
+/** Short and full names; a host that is no Service; everything else an entry may carry. */
+const destination = ({ name, namespace, kind, port: number, ...rest }: Fields): Fields => ({
+  destination: {
+    host: kind === 'TraefikService' ? `${String(name)}.example.com` : namespace === undefined ? name : `${String(name)}.${String(namespace)}.svc.cluster.local`,
+    ...(typeof number === 'number' ? { port: { number } } : {}),
+    ...(name === 'legacy' ? { subset: 'v2' } : {}),
+  },
+  ...rest,
+});
+
+const istioVersion = fc.constantFrom('v1', 'v1beta1', 'v1alpha3').map((version) => `networking.istio.io/${version}`);
+
+const virtualServices = fc.tuple(istioVersion, listsAs('VirtualService', destination), fc.boolean(), metadata).map(([apiVersion, all, named, meta]) =>
+  objectOf(
+    apiVersion,
+    'VirtualService',
+    {
+      hosts: ['app.example.com'],
+      gateways: ['mesh'],
+      http: [
+        { match: [{ uri: { exact: '/old' } }], redirect: { uri: '/new' } },
+        ...all.map((route, index) => ({
+          ...(named ? { name: `r${index}` } : index === all.length - 1 ? {} : { match: [{ uri: { prefix: `/p${index}` } }] }),
+          route,
+          retries: { attempts: index },
+          mirror: { host: 'app' },
+          fault: { abort: { httpStatus: 418, percentage: { value: 0.1 } } },
+        })),
+      ],
+      tcp: [{ match: [{ port: 5432 }], route: [{ destination: { host: 'postgres' } }] }],
+    },
+    meta,
+  ),
+);
+
+/** It knows neither namespaces nor kinds, so a stranger is called otherwise. */
+const service = ({ name, namespace, kind, ...rest }: Fields): Fields => ({
+  name: kind === 'TraefikService' || namespace === 'staging' ? `${String(name)}-elsewhere` : name,
+  ...rest,
+});
+const mirrors = fc.constantFrom<readonly Fields[]>([], [{ name: 'app', port: 80, mirror: true }], [{ name: 'legacy', port: 80, mirror: true, weight: 20 }]);
+
+const httpProxies = fc.tuple(listsAs('HTTPProxy', service), fc.array(mirrors, { minLength: 4, maxLength: 4 }), metadata).map(([all, beside, meta]) =>
+  objectOf(
+    'projectcontour.io/v1',
+    'HTTPProxy',
+    {
+      virtualhost: { fqdn: 'app.example.com' },
+      includes: [{ name: 'blog', conditions: [{ prefix: '/blog' }] }],
+      routes: [
+        { conditions: [{ prefix: '/old' }], requestRedirectPolicy: { statusCode: 301 } },
+        ...all.map((services, index) => ({
+          ...(index === 0 ? {} : { conditions: [{ prefix: `/p${index}` }] }),
+          services: index % 2 === 0 ? [...(beside[index] ?? []), ...services] : [...services, ...(beside[index] ?? [])],
+          timeoutPolicy: { response: `${index}s` },
+        })),
+      ],
+    },
+    meta,
+  ),
+);
+
+const objects = fc.oneof(ingressRoutes, traefikServices, httpRoutes, grpcRoutes, virtualServices, httpProxies);
 const percent = fc.oneof(fc.integer({ min: 0, max: 100 }), fc.constantFrom(0, 1, 50, 99, 100));
 
 /** Any course of a release: up, down, or up and down again. */
@@ -157,39 +243,53 @@ const courses = fc
   .tuple(fc.array(percent, { minLength: 1, maxLength: 6 }), fc.constantFrom('up', 'down', 'any'))
   .map(([shares, way]) => (way === 'any' ? shares : shares.toSorted((a, b) => (way === 'up' ? a - b : b - a))));
 
-// An independent reading of the objects: how users are spread, by the routers' own rule that a missing weight is 1.
+// An independent reading of the objects: how users are spread, as each data plane says of weights that are missing.
 
 interface Rule {
   services?: Fields[];
   backendRefs?: Fields[];
-  match?: string;
+  route?: Fields[];
 }
 
 const rulesOf = (object: KubeObject): Rule[] => {
-  const spec = object['spec'] as unknown as { routes?: Rule[]; rules?: Rule[]; weighted?: Rule };
-  return spec.routes ?? spec.rules ?? (spec.weighted ? [spec.weighted] : []);
+  const spec = object['spec'] as unknown as { routes?: Rule[]; rules?: Rule[]; http?: Rule[]; weighted?: Rule };
+  return spec.routes ?? spec.rules ?? spec.http ?? (spec.weighted ? [spec.weighted] : []);
 };
 
-const backendsOf = (found: Rule): Fields[] => found.services ?? found.backendRefs ?? [];
+const backendsOf = (found: Rule): Fields[] => found.services ?? found.backendRefs ?? found.route ?? [];
 
-const names = (name: string) => (one: Fields): boolean =>
-  one['name'] === name && (one['namespace'] ?? 'prod') === 'prod' && (one['kind'] ?? 'Service') === 'Service';
+const hostOf = (one: Fields): string | undefined => (one['destination'] as { host?: string } | undefined)?.host;
 
-const weighs = (one: Fields | undefined): number => (one === undefined ? 0 : ((one['weight'] ?? 1) as number));
-const sum = (list: readonly Fields[]): number => list.reduce((total, one) => total + weighs(one), 0);
+const names = (name: string) => (one: Fields): boolean => {
+  const host = hostOf(one);
+  if (host !== undefined) return host === name || host === `${name}.prod.svc.cluster.local`;
+  return one['name'] === name && (one['namespace'] ?? 'prod') === 'prod' && (one['kind'] ?? 'Service') === 'Service' && one['mirror'] !== true;
+};
+
+/** Those that take a share. */
+const counted = (list: readonly Fields[]): readonly Fields[] => list.filter((one) => one['mirror'] !== true);
+
+const weightIn = (kind: string, list: readonly Fields[], one: Fields | undefined): number => {
+  if (one === undefined) return 0;
+  const all = counted(list);
+  if (kind === 'VirtualService' && all.length === 1) return 1;
+  if (kind === 'HTTPProxy' && all.every(({ weight }) => (weight ?? 0) === 0)) return 1;
+  return (one['weight'] ?? (kind === 'VirtualService' || kind === 'HTTPProxy' ? 0 : 1)) as number;
+};
+const sumIn = (kind: string, list: readonly Fields[]): number => counted(list).reduce((total, one) => total + weightIn(kind, list, one), 0);
 
 /** The object with everything that a release may change taken out: our entry, and the weights beside a stable that has users. */
 const foreignPart = (object: KubeObject, before: KubeObject): string => {
   const copy = structuredClone(object) as KubeObject;
   for (const [index, found] of rulesOf(copy).entries()) {
     const was = backendsOf(rulesOf(before)[index] ?? {});
-    if (weighs(was.find(names('app'))) === 0) continue;
+    if (weightIn(before.kind, was, was.find(names('app'))) === 0) continue;
     const list = backendsOf(found);
     const ours = list.findIndex(names('app-canary'));
     if (ours >= 0) list.splice(ours, 1);
-    const scaled = was.length > 1;
+    const scaled = counted(was).length > 1;
     for (const [at, one] of list.entries()) {
-      if (names('app')(one) || scaled) {
+      if (names('app')(one) || (scaled && one['mirror'] !== true)) {
         const { weight: _, ...rest } = one;
         list[at] = rest;
       }
@@ -244,7 +344,13 @@ describe('a plan', () => {
           for (const found of rulesOf(object)) {
             const canary = backendsOf(found).find(names('app-canary'));
             const original = backendsOf(found).find(names('app'));
-            if (canary !== undefined) expect({ ...canary, name: 'app', weight: 0 }).toStrictEqual({ ...original, weight: 0 });
+            if (canary === undefined) continue;
+            const host = hostOf(canary);
+            if (host === undefined) expect({ ...canary, name: 'app', weight: 0 }).toStrictEqual({ ...original, weight: 0 });
+            else {
+              const renamed = { ...(canary['destination'] as Fields), host: host.replace('app-canary', 'app') };
+              expect({ ...canary, destination: renamed, weight: 0 }).toStrictEqual({ ...original, weight: 0 });
+            }
           }
         });
       }),
@@ -271,12 +377,15 @@ describe('a plan', () => {
     fc.assert(
       fc.property(objects, courses, (before, course) => {
         const router = routerOf(before.kind);
+        const { kind } = before;
         run(before, course, ({ object, share }) => {
           let split = 0;
           for (const [index, found] of rulesOf(object).entries()) {
             const was = backendsOf(rulesOf(before)[index] ?? {});
             const now = backendsOf(found);
-            const stableWas = weighs(was.find(names('app')));
+            const stableWas = weightIn(kind, was, was.find(names('app')));
+            const weighs = (one: Fields | undefined): number => weightIn(kind, now, one);
+            const [all, allWas] = [sumIn(kind, now), sumIn(kind, was)];
             const canary = now.find(names('app-canary'));
             if (stableWas === 0) {
               expect(canary).toBeUndefined();
@@ -287,17 +396,17 @@ describe('a plan', () => {
             const stableNow = now.find(names('app'));
             expect([typeof stableNow?.['weight'], typeof canary?.['weight']]).toStrictEqual(['number', 'number']);
             expect(now.findIndex(names('app'))).toBeLessThan(now.findIndex(names('app-canary')));
-            if (was.length === 1) expect(weighs(stableNow) + weighs(canary)).toBe(100);
-            expect(weighs(canary) * sum(was) * 100).toBe(share * stableWas * sum(now));
-            expect((weighs(stableNow) + weighs(canary)) * sum(was)).toBe(stableWas * sum(now));
-            const others = was.filter((one) => !names('app')(one));
-            const othersNow = now.filter((one) => !names('app')(one) && !names('app-canary')(one));
-            for (const [at, one] of others.entries()) expect(weighs(othersNow[at]) * sum(was)).toBe(weighs(one) * sum(now));
+            if (counted(was).length === 1) expect(weighs(stableNow) + weighs(canary)).toBe(100);
+            expect(weighs(canary) * allWas * 100).toBe(share * stableWas * all);
+            expect((weighs(stableNow) + weighs(canary)) * allWas).toBe(stableWas * all);
+            const others = counted(was).filter((one) => !names('app')(one));
+            const othersNow = counted(now).filter((one) => !names('app')(one) && !names('app-canary')(one));
+            for (const [at, one] of others.entries()) expect(weighs(othersNow[at]) * allWas).toBe(weightIn(kind, was, one) * all);
           }
           expect(split).toBeGreaterThan(0);
           expect(router.observe(object, sides)).toStrictEqual({ present: true, canary: share, stable: 100 - share });
           const state = router.verify(object, sides, { canary: share }).state;
-          expect(state).toBe(before.kind === 'HTTPRoute' ? 'notYet' : 'inEffect');
+          expect(state).toBe(['HTTPRoute', 'GRPCRoute', 'HTTPProxy'].includes(kind) ? 'notYet' : 'inEffect');
           expect(router.verify(object, sides, { canary: (share + 1) % 101 }).state).toBe('foreign');
           expect(router.verify(object, sides, null).state).toBe('foreign');
         });
@@ -329,9 +438,18 @@ const onRules = (change: (rules: Rule[]) => void) => (object: KubeObject): KubeO
   return sameVersion(copy);
 };
 
+const newRule = (kind: string): Rule => {
+  const matches: Readonly<Record<string, object>> = {
+    GRPCRoute: { matches: [{ method: { type: 'Exact', service: 'shop.New' } }] },
+    VirtualService: { match: [{ uri: { exact: '/new' } }], redirect: { uri: '/' } },
+    HTTPProxy: { conditions: [{ prefix: '/new' }] },
+  };
+  return matches[kind] ?? { match: 'Host(`new`)' };
+};
+
 const moves: fc.Arbitrary<Move> = fc.oneof(
   fc.constant<Move>({ about: 'rules reversed', make: onRules((rules) => rules.reverse()) }),
-  fc.constant<Move>({ about: 'a rule before all', make: onRules((rules) => rules.unshift({ match: 'Host(`new`)' })) }),
+  fc.constant<Move>({ about: 'a rule before all', make: (object) => onRules((rules) => rules.unshift(newRule(object.kind)))(object) }),
   fc.nat().map<Move>((at) => ({ about: `rule ${at} gone`, make: onRules((rules) => rules.length > 1 && rules.splice(at % rules.length, 1)) })),
   fc.constant<Move>({
     about: 'backends reversed',
@@ -343,7 +461,7 @@ const moves: fc.Arbitrary<Move> = fc.oneof(
     about: 'the first of several others gone',
     make: onRules((rules) => {
       for (const found of rules) {
-        const at = backendsOf(found).findIndex((one) => one['name'] === 'legacy');
+        const at = backendsOf(found).findIndex((one) => one['name'] === 'legacy' || hostOf(one) === 'legacy');
         if (at >= 0) backendsOf(found).splice(at, 1);
       }
     }),
@@ -353,7 +471,7 @@ const moves: fc.Arbitrary<Move> = fc.oneof(
 /** A backend that a list names twice is told apart by its place alone, so once moved it cannot be known again. */
 const namesEachOnce = (object: KubeObject): boolean =>
   rulesOf(object).every((found) => {
-    const all = backendsOf(found).map(({ name, namespace, kind, port: at }) => JSON.stringify([name, namespace, kind, at]));
+    const all = counted(backendsOf(found)).map(({ name, namespace, kind, port: at, destination: to }) => JSON.stringify([name, namespace, kind, at, to]));
     return new Set(all).size === all.length;
   });
 
@@ -399,7 +517,8 @@ describe('entries that somebody moved during the release', () => {
       fc.property(objects, courses, fc.integer({ min: 1, max: 500 }), (before, course, added) => {
         const router = routerOf(before.kind);
         const add = onRules((rules) => {
-          for (const found of rules) if (backendsOf(found).some(names('app-canary'))) backendsOf(found).unshift({ name: 'late', port: 80, weight: added });
+          const late: Fields = before.kind === 'VirtualService' ? { destination: { host: 'late' }, weight: added } : { name: 'late', port: 80, weight: added };
+          for (const found of rules) if (backendsOf(found).some(names('app-canary'))) backendsOf(found).unshift(late);
         });
         run(before, course, ({ object, plan }) => {
           const changed = add(object);
@@ -408,8 +527,9 @@ describe('entries that somebody moved during the release', () => {
             const seen = backendsOf(found);
             if (!seen.some(names('app-canary'))) continue;
             const now = backendsOf(rulesOf(restored)[index] ?? {});
-            const pair = weighs(seen.find(names('app'))) + weighs(seen.find(names('app-canary')));
-            expect(weighs(now.find(names('app'))) * sum(seen)).toBe(pair * sum(now));
+            const weighsSeen = (name: string): number => weightIn(before.kind, seen, seen.find(names(name)));
+            const pair = weighsSeen('app') + weighsSeen('app-canary');
+            expect(weightIn(before.kind, now, now.find(names('app'))) * sumIn(before.kind, seen)).toBe(pair * sumIn(before.kind, now));
             expect(now.some(names('app-canary'))).toBe(false);
           }
         });

@@ -130,8 +130,8 @@ describe('golden routes', () => {
 
 describe('the table of routers', () => {
   test('an unknown kind is answered with the kinds there are', () => {
-    expect(routerKinds).toStrictEqual(['IngressRoute', 'TraefikService', 'HTTPRoute']);
-    expect(() => routerOf('Ingress')).toThrow('no router for objects of kind "Ingress"; allowed are IngressRoute, TraefikService, HTTPRoute');
+    expect(routerKinds).toStrictEqual(['IngressRoute', 'TraefikService', 'HTTPRoute', 'GRPCRoute', 'VirtualService', 'HTTPProxy']);
+    expect(() => routerOf('Ingress')).toThrow('no router for objects of kind "Ingress"; allowed are IngressRoute, TraefikService, HTTPRoute, GRPCRoute, VirtualService, HTTPProxy');
   });
 
   test('a dying canary takes stable down behind the kinds of Traefik, and only its share behind the Gateway API', () => {

@@ -1,9 +1,14 @@
+import { httpProxy } from './contour/http-proxy.ts';
+import { grpcRoute } from './gateway-api/grpc-route.ts';
 import { httpRoute } from './gateway-api/http-route.ts';
+import { virtualService } from './istio/virtual-service.ts';
 import type { Router } from './port.ts';
 import { ingressRoute } from './traefik/ingress-route.ts';
 import { traefikService } from './traefik/traefik-service.ts';
 
-const routers: ReadonlyMap<string, Router> = new Map([ingressRoute, traefikService, httpRoute].map((router) => [router.kind, router]));
+const routers: ReadonlyMap<string, Router> = new Map(
+  [ingressRoute, traefikService, httpRoute, grpcRoute, virtualService, httpProxy].map((router) => [router.kind, router]),
+);
 
 /** Kinds that a definition may name as a route. */
 export const routerKinds: readonly string[] = [...routers.keys()];

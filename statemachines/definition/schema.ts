@@ -18,7 +18,7 @@ const workload = z.strictObject({
 });
 
 const route = z.strictObject({
-  kind: z.enum(['IngressRoute', 'TraefikService', 'HTTPRoute']),
+  kind: z.enum(['IngressRoute', 'TraefikService', 'HTTPRoute', 'GRPCRoute', 'VirtualService', 'HTTPProxy']),
   name: dnsLabel,
   apiVersion: z.string().optional().meta({ description: "The object's API version where it is not the usual one of its kind." }),
   lag: duration.optional().meta({ description: "Longest time a write takes to reach the proxy; the router's usual one when absent." }),

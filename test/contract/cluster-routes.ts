@@ -54,5 +54,21 @@ export const routeObjectsContract = ({ namespace, under }: Place): void => {
       const noPort = under().cluster.patch(refOf(made), [{ op: 'remove', path: '/spec/rules/0/backendRefs/0/port' }]);
       expect(await failureOf(noPort)).toBe('invalid');
     });
+
+    test('a GRPCRoute gets the defaults of its CRD, and no match where none is written', async ({ skip }) => {
+      skip(!under().installed?.includes('gateway.networking.k8s.io/v1'), 'Gateway API is not installed');
+      const made = await under().cluster.create({
+        apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GRPCRoute', metadata: { name: unique('route'), namespace },
+        spec: {
+          parentRefs: [{ name: 'gw' }], hostnames: [`${unique('host')}.test`],
+          rules: [{ matches: [{ method: { service: 'shop.Orders' }, headers: [{ name: 'x', value: 'y' }] }], backendRefs: [{ name: 'stable', port: 80 }] }, { backendRefs: [] }],
+        },
+      });
+      expect(field(made, 'spec', 'parentRefs')).toEqual([{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'gw' }]);
+      expect(field(made, 'spec', 'rules')).toEqual([
+        { matches: [{ method: { type: 'Exact', service: 'shop.Orders' }, headers: [{ type: 'Exact', name: 'x', value: 'y' }] }], backendRefs: [{ group: '', kind: 'Service', name: 'stable', port: 80, weight: 1 }] },
+        { backendRefs: [] },
+      ]);
+    });
   });
 };

@@ -95,15 +95,30 @@ const routeMatch = (match: Json): Json => ({
   ...eachOf(match, 'queryParams', (parameter) => over({ type: 'Exact' }, parameter)),
 });
 
-// The CRD of the Gateway API writes these into every object it stores.
+// The CRDs of the Gateway API write these into every object they store.
+const parents = (spec: Fields): Fields => eachOf(spec, 'parentRefs', (parent) => over({ group: 'gateway.networking.k8s.io', kind: 'Gateway' }, parent));
+const backends = (rule: Json): Fields => eachOf(rule, 'backendRefs', (backend) => over({ group: '', kind: 'Service', weight: 1 }, backend));
+
 const httpRoute = (spec: Fields): Fields => ({
   ...spec,
-  ...eachOf(spec, 'parentRefs', (parent) => over({ group: 'gateway.networking.k8s.io', kind: 'Gateway' }, parent)),
+  ...parents(spec),
   rules: (Array.isArray(spec['rules']) ? listAt(spec, 'rules') : [{}]).map((rule) => ({
     ...fieldsAt(rule),
     matches: listAt(rule, 'matches').length > 0 ? listAt(rule, 'matches').map(routeMatch) : [anyPath],
-    ...eachOf(rule, 'backendRefs', (backend) => over({ group: '', kind: 'Service', weight: 1 }, backend)),
+    ...backends(rule),
   })),
+});
+
+const callMatch = (match: Json): Json => ({
+  ...over({}, match),
+  ...(isFields(at(match, 'method')) ? { method: over({ type: 'Exact' }, at(match, 'method')) } : {}),
+  ...eachOf(match, 'headers', (header) => over({ type: 'Exact' }, header)),
+});
+
+const grpcRoute = (spec: Fields): Fields => ({
+  ...spec,
+  ...parents(spec),
+  ...eachOf(spec, 'rules', (rule) => ({ ...fieldsAt(rule), ...eachOf(rule, 'matches', callMatch), ...backends(rule) })),
 });
 
 /**
@@ -119,6 +134,7 @@ export const withDefaults = (object: KubeObject, allocate: () => string): KubeOb
     case 'Service': return { ...object, spec: service(spec, allocate) };
     case 'HorizontalPodAutoscaler': return { ...object, spec: over({ minReplicas: 1 }, spec) };
     case 'HTTPRoute': return { ...object, spec: httpRoute(spec) };
+    case 'GRPCRoute': return { ...object, spec: grpcRoute(spec) };
     case 'Namespace': return { ...object, spec: over({ finalizers: ['kubernetes'] }, spec), status: over({ phase: 'Active' }, object['status']) };
     default: return object;
   }

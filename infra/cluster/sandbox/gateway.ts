@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { ApiServer } from './api-server.ts';
 import { lookupIn } from './backends.ts';
 import { roundRobin } from './balancer.ts';
-import { reportHttpRoute } from './gateway-status.ts';
+import { reportGatewayRoute, reportHttpProxy } from './gateway-status.ts';
 import { laggedView, type Lags } from './lagged-view.ts';
 import type { Node, RunningPod } from './pods.ts';
 import type { GatewayRequest } from './request.ts';
@@ -38,10 +38,12 @@ export const createGateway = (server: ApiServer, clock: Clock, random: () => num
   const view = laggedView(server, clock, random, lags, () => {
     routes = undefined;
     const objects = view.objects();
-    const reported = objects.filter(({ kind }) => kind === 'HTTPRoute');
-    if (reported.length === 0) return;
+    const reported = objects.filter(({ kind }) => kind === 'HTTPRoute' || kind === 'GRPCRoute');
+    const proxies = objects.filter(({ kind }) => kind === 'HTTPProxy');
+    if (reported.length + proxies.length === 0) return;
     const lookup = lookupIn(objects);
-    for (const route of reported) reportHttpRoute(server, route, lookup, clock.now());
+    for (const route of reported) reportGatewayRoute(server, route, lookup, clock.now());
+    for (const proxy of proxies) reportHttpProxy(server, proxy, proxies, lookup, clock.now());
   });
 
   const count = ({ version = '-', status }: GatewayAnswer): void => {

@@ -46,8 +46,13 @@ const served: readonly KindSpec[] = [
   spec('networking.k8s.io/v1', 'Ingress', 'ingresses', 'spec', withStatus),
   spec('gateway.networking.k8s.io/v1', 'Gateway', 'gateways', 'spec', withStatus),
   spec('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes', 'spec', withStatus),
+  spec('gateway.networking.k8s.io/v1', 'GRPCRoute', 'grpcroutes', 'spec', withStatus),
+  // A real server gives the same object in each version of a group; here it is found in the one it was created in.
   spec('networking.istio.io/v1', 'VirtualService', 'virtualservices', 'spec', withStatus),
+  spec('networking.istio.io/v1beta1', 'VirtualService', 'virtualservices', 'spec', withStatus),
+  spec('networking.istio.io/v1alpha3', 'VirtualService', 'virtualservices', 'spec', withStatus),
   spec('networking.istio.io/v1', 'DestinationRule', 'destinationrules', 'spec', withStatus),
+  spec('projectcontour.io/v1', 'HTTPProxy', 'httpproxies', 'spec', withStatus),
   spec('sluice.dev/v1alpha1', 'Rollout', 'rollouts', 'spec', withStatus),
   ...traefik('traefik.io/v1alpha1'),
   ...traefik('traefik.containo.us/v1alpha1'),

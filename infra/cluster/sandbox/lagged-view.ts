@@ -5,7 +5,7 @@ import type { ApiServer } from './api-server.ts';
 /** Least and greatest lag in milliseconds, by kind. */
 export type Lags = Readonly<Record<string, readonly [number, number]>>;
 
-const watched = ['IngressRoute', 'TraefikService', 'Middleware', 'HTTPRoute', 'Service', 'EndpointSlice'];
+const watched = ['IngressRoute', 'TraefikService', 'Middleware', 'HTTPRoute', 'GRPCRoute', 'VirtualService', 'HTTPProxy', 'Service', 'EndpointSlice'];
 const usualLag: readonly [number, number] = [20, 400];
 
 /**

@@ -22,7 +22,7 @@ const listKeys: Readonly<Record<string, readonly string[]>> = {
   ownerReferences: ['uid'],
 };
 /** Kinds whose schema knows no keyed lists. */
-const unkeyed = new Set(['IngressRoute', 'TraefikService', 'Middleware', 'HTTPRoute']);
+const unkeyed = new Set(['IngressRoute', 'TraefikService', 'Middleware', 'HTTPRoute', 'GRPCRoute', 'VirtualService', 'HTTPProxy']);
 const systemFields = new Set(['name', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'managedFields']);
 
 const leaves = (object: KubeObject): Map<Path, string> => {

@@ -118,7 +118,33 @@ const ingressRoute = (object: KubeObject, report: Report): void => {
   });
 };
 
-const httpRoute = (object: KubeObject, report: Report): void => {
+const weightFits = (weight: Json | undefined): boolean => weight === undefined || wholeNumber(weight);
+
+const virtualService = (object: KubeObject, report: Report): void => {
+  for (const protocol of ['http', 'tls', 'tcp']) {
+    listAt(object, 'spec', protocol).forEach((route, i) => {
+      listAt(route, 'route').forEach((destination, j) => {
+        const path = `spec.${protocol}[${i}].route[${j}]`;
+        if (textAt(destination, 'destination', 'host') === undefined) report(`${path}.destination.host`, 'required value');
+        if (!weightFits(at(destination, 'weight'))) report(`${path}.weight`, 'must be an integer, 0 or more');
+      });
+    });
+  }
+};
+
+const httpProxy = (object: KubeObject, report: Report): void => {
+  const lists = [...listAt(object, 'spec', 'routes').map((route, i) => [`spec.routes[${i}]`, route] as const), ['spec.tcpproxy', at(object, 'spec', 'tcpproxy') ?? null] as const];
+  for (const [where, owner] of lists) {
+    listAt(owner, 'services').forEach((backend, i) => {
+      const path = `${where}.services[${i}]`;
+      if (!textAt(backend, 'name')) report(`${path}.name`, 'required value');
+      if (!wholeNumber(at(backend, 'port'), 1)) report(`${path}.port`, 'required value: an integer from 1 to 65535');
+      if (!weightFits(at(backend, 'weight'))) report(`${path}.weight`, 'must be an integer, 0 or more');
+    });
+  }
+};
+
+const gatewayRoute = (object: KubeObject, report: Report): void => {
   const rules = listAt(object, 'spec', 'rules');
   if (rules.length > 16) report('spec.rules', `too many: ${rules.length}: must have at most 16 items`);
   rules.forEach((rule, i) => {
@@ -155,7 +181,10 @@ export const validate = (kind: KindSpec, object: KubeObject, before?: KubeObject
     case 'HorizontalPodAutoscaler': autoscaler(object, report); break;
     case 'ConfigMap': configMap(object, before, report); break;
     case 'IngressRoute': ingressRoute(object, report); break;
-    case 'HTTPRoute': httpRoute(object, report); break;
+    case 'HTTPRoute':
+    case 'GRPCRoute': gatewayRoute(object, report); break;
+    case 'VirtualService': virtualService(object, report); break;
+    case 'HTTPProxy': httpProxy(object, report); break;
     default:
   }
   if (problems.length > 0) throw new ClusterError('invalid', `${kind.kind} "${object.metadata.name}" is invalid: ${problems.join('; ')}`, { status: 422 });

@@ -2,6 +2,7 @@ import type { Json } from '../../../events/input.ts';
 import type { KubeObject } from '../../cluster/port.ts';
 import type { Verified } from '../port.ts';
 import { fieldOf, listAt, textOf } from '../split/layout.ts';
+import { saidUnder } from '../conditions.ts';
 import { canonical } from '../digest.ts';
 
 const conditionTypes = ['Accepted', 'ResolvedRefs'] as const;
@@ -24,15 +25,12 @@ const parentKey = (reference: Json | undefined, namespace: string): string =>
 
 const finding = (parent: Json, type: string, generation: number): Finding => {
   const gateway = textOf(fieldOf(fieldOf(parent, 'parentRef'), 'name'), '(no name)');
-  const condition = listAt(fieldOf(parent, 'conditions')).find((one) => fieldOf(one, 'type') === type);
-  const observed = fieldOf(condition, 'observedGeneration');
-  const fresh = typeof observed === 'number' && observed >= generation;
-  const status = textOf(fieldOf(condition, 'status'), 'missing');
-  const why = [textOf(fieldOf(condition, 'reason'), ''), textOf(fieldOf(condition, 'message'), '')].filter((text) => text !== '').join(': ');
-  const sentence = fresh
-    ? `parent ${gateway} says ${type}=${status}${why === '' ? '' : ` (${why})`}`
-    : `parent ${gateway} has ${type} of generation ${String(observed ?? 'none')}, the object is at ${generation}`;
-  return { fresh, good: status === 'True', sentence };
+  const { fresh, good, observed, sentence } = saidUnder(fieldOf(parent, 'conditions'), type, generation);
+  return {
+    fresh,
+    good,
+    sentence: fresh ? `parent ${gateway} says ${sentence}` : `parent ${gateway} has ${type} of generation ${observed}, the object is at ${generation}`,
+  };
 };
 
 /** What the gateways say of this generation. Entries for parents that the route names no longer are left out: nobody renews them. */

@@ -5,7 +5,7 @@ import type { Entry, Place } from './layout.ts';
 /** A change to one list of backends; indices are those before any change. `weight` undefined: the field goes. */
 export type Edit =
   | { readonly do: 'weigh'; readonly index: number; readonly weight: number | undefined }
-  | { readonly do: 'rename'; readonly index: number; readonly name: string }
+  | { readonly do: 'rename'; readonly index: number; readonly fields: Entry }
   | { readonly do: 'append'; readonly entry: Entry }
   | { readonly do: 'drop'; readonly index: number };
 
@@ -23,7 +23,7 @@ const editOps = (place: Place, edit: Edit, extent: Extent): readonly JsonPatchOp
   if (edit.do === 'append') return [{ op: 'add', path: `${place.path}/-`, value: edit.entry }];
   const path = `${place.path}/${edit.index}`;
   if (edit.do === 'drop') return [{ op: 'remove', path }];
-  if (edit.do === 'rename') return [{ op: 'replace', path: `${path}/name`, value: edit.name }];
+  if (edit.do === 'rename') return Object.entries(edit.fields).map(([field, value]) => ({ op: 'replace', path: `${path}/${field}`, value: value ?? null }));
   return weighOps(path, place.entries[edit.index] ?? {}, edit.weight, extent);
 };
 
@@ -46,14 +46,14 @@ export const edited = (place: Place, edits: readonly Edit[]): Place => {
     else if (edit.do === 'drop') entries.splice(edit.index, 1);
     else {
       const entry = entries[edit.index] ?? {};
-      if (edit.do === 'rename') entries[edit.index] = { ...entry, name: edit.name };
+      if (edit.do === 'rename') entries[edit.index] = { ...entry, ...edit.fields };
       else entries[edit.index] = edit.weight === undefined ? without(entry, 'weight') : { ...entry, weight: edit.weight };
     }
   }
   return { ...place, entries };
 };
 
-const identity = ['group', 'kind', 'namespace', 'name', 'port'] as const;
+const identity = ['group', 'kind', 'namespace', 'name', 'port', 'destination'] as const;
 
 /** Tests that fail unless the rule and these entries of it stand where they stood. Weights are left out: they change with each step. */
 export const identityTests = (place: Place, indices: readonly number[]): readonly JsonPatchOp[] => [

@@ -1,6 +1,7 @@
 import type { Json } from '../../../events/input.ts';
 import type { KubeObject } from '../../cluster/port.ts';
 import type { Capabilities, Sides, Verified } from '../port.ts';
+import type { Weigh } from './weights.ts';
 
 /** One weighted backend of a route object, with whatever fields its kind has. */
 export interface Entry {
@@ -14,6 +15,8 @@ export interface Reference {
   readonly name: string;
   /** Tells this backend from the others of its list, port included. */
   readonly id: string;
+  /** As people read it: `Service web`. */
+  readonly called: string;
 }
 
 /** A list of weighted backends inside an object. `path` is its JSON pointer, `label` the same for people. */
@@ -27,7 +30,7 @@ export interface Place {
   readonly entries: readonly Entry[];
 }
 
-/** What differs between the kinds whose backends carry a `weight` (missing: 1). */
+/** What differs between the kinds whose backends carry a `weight`. */
 export interface Layout {
   readonly kind: string;
   readonly apiVersions: readonly string[];
@@ -37,6 +40,14 @@ export interface Layout {
   places(object: KubeObject): readonly Place[];
   /** `namespace` is that of the object, the default of a reference without one. */
   reference(entry: Entry, namespace: string): Reference;
+  /** What the entries of one list count for, as this data plane reads the weights written in it. */
+  readonly weigh: Weigh;
+  /** The fields of an entry that name its Service, as they are for another Service of the same namespace. */
+  named(entry: Entry, service: string): Entry;
+  /** Entries that stand in the list without a share of its users, a mirror for one: never touched, never counted. Absent: there are none. */
+  readonly bystander?: (entry: Entry) => boolean;
+  /** Why no entry of a canary can stand beside this one of stable, said after the entry's place; undefined when one can. Absent: always. */
+  readonly single?: (entry: Entry) => string | undefined;
   /** Limits of this kind alone, said without the object's name; undefined when there are none in the way. */
   refuse(object: KubeObject, sides: Sides): string | undefined;
   /** Asked when the content is as wanted: has the object's controller taken it? `back`: our entries are to be gone. */

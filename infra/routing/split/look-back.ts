@@ -3,7 +3,6 @@ import type { Observed, Sides, Traffic, Verified } from '../port.ts';
 import type { Found } from './found.ts';
 import type { Layout } from './layout.ts';
 import { carries, foundIn } from './refusal.ts';
-import { weightOf } from './weights.ts';
 
 interface Pair {
   readonly stable: number;
@@ -11,8 +10,8 @@ interface Pair {
 }
 
 const pairOf = ({ stable, canary }: Found): Pair => ({
-  stable: stable.reduce((sum, { entry }) => sum + weightOf(entry), 0),
-  canary: canary.reduce((sum, { entry }) => sum + weightOf(entry), 0),
+  stable: stable.reduce((sum, { weight }) => sum + weight, 0),
+  canary: canary.reduce((sum, { weight }) => sum + weight, 0),
 });
 
 const percentOf = ({ stable, canary }: Pair): number => (stable + canary === 0 ? 0 : (canary * 100) / (stable + canary));

@@ -3,8 +3,8 @@ import type { Json } from '../../../events/input.ts';
 import { shortHash } from '../digest.ts';
 import type { Place } from './layout.ts';
 import type { Found } from './found.ts';
-import { scaleOf } from './weights.ts';
-import type { Scale } from './weights.ts';
+import { scaleOf, writtenIn } from './weights.ts';
+import type { Scale, Weigh } from './weights.ts';
 
 const weight = z.number().nullable();
 const schema = z.strictObject({
@@ -40,15 +40,17 @@ export const keysOf = (places: readonly Place[]): readonly string[] => {
   });
 };
 
-const written = (value: Json | undefined): number | null => (typeof value === 'number' ? value : null);
-
 export const recordOf = (at: string, found: Found): Before => ({
   at,
-  stable: written(found.stable[0]?.entry['weight']),
-  others: found.others.map(({ id, entry }) => [id, written(entry['weight'])]),
+  stable: writtenIn(found.stable[0]?.entry['weight']),
+  others: found.others.map(({ id, entry }) => [id, writtenIn(entry['weight'])]),
 });
 
-export const scaleBefore = (before: Before): Scale => scaleOf(before.stable ?? 1, before.others.length === 0);
+/** What the user's own backends counted for before the release, in their order, and the scale their place has since. */
+export const countedBefore = (weigh: Weigh, before: Before): { readonly scale: Scale; readonly others: readonly number[] } => {
+  const [stable = 0, ...others] = weigh([before.stable, ...before.others.map(([, written]) => written)]);
+  return { scale: scaleOf(stable, others.length === 0), others };
+};
 
 /**
  * What is known of each place, in their order. A rule keeps its record when its index moves; where its name has changed,

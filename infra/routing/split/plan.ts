@@ -27,7 +27,7 @@ const touched = (edits: readonly Edit[], found: Found): readonly number[] => [
 const wayBack = (layout: Layout, object: KubeObject, work: readonly Work[], sides: Sides, shares: readonly number[]): readonly JsonPatchOp[] => {
   const parts = work.map(({ found, before, edits }) => {
     const after = look(layout, edited(found.place, edits), sides, object.metadata.namespace ?? sides.namespace);
-    const back = giveBack(after, before, shares, sides.stable);
+    const back = giveBack(layout, after, before, shares, sides.stable);
     const tests = back.length === 0 ? [] : identityTests(after.place, touched(back, after));
     return { tests, ops: toOps(after.place, back, 'all') };
   });
@@ -41,7 +41,7 @@ const planBack = (layout: Layout, object: KubeObject, sides: Sides, memory: Memo
     return { ok: false, problem: said(object, `${stranger.place.label} names the Service ${sides.canary}, which this release did not write`) };
   }
   const known = recall(memory, keysOf(found.map(({ place }) => place)), found);
-  const ops = found.flatMap((one, index) => toOps(one.place, giveBack(one, known[index], memory.shares, sides.stable), 'needed'));
+  const ops = found.flatMap((one, index) => toOps(one.place, giveBack(layout, one, known[index], memory.shares, sides.stable), 'needed'));
   return { ok: true, ops, back: [], memory: memory as Json };
 };
 
@@ -69,7 +69,7 @@ const planForward = (layout: Layout, object: KubeObject, sides: Sides, percent: 
     if (problem !== undefined || stable === undefined) return { ok: false, problem: said(object, problem ?? 'its stable entry is gone') };
     const record = before === undefined ? recordOf(at, one) : { ...before, at };
     if (before !== undefined) used.push(before);
-    work.push({ found: one, before: record, edits: forward(one, stable, record, percent, sides.canary) });
+    work.push({ found: one, before: record, edits: forward(layout, one, stable, record, percent, sides.canary) });
   }
   if (work.length === 0) return { ok: false, problem: said(object, `no rule names the stable Service ${sides.namespace}/${sides.stable} any more`) };
   return {

@@ -1,7 +1,16 @@
+import type { Json } from '../../../events/input.ts';
 import type { Entry } from './layout.ts';
 
+/** A weight as it stands in an object; null: none is written. */
+export type Written = number | null;
+
+/** From the weights written in one list, in any order, to what each of its entries counts for. */
+export type Weigh = (written: readonly Written[]) => readonly number[];
+
 /** Traefik and the Gateway API both read a missing weight as 1. */
-export const weightOf = (entry: Entry): number => (typeof entry['weight'] === 'number' ? entry['weight'] : 1);
+export const missingIsOne: Weigh = (written) => written.map((weight) => weight ?? 1);
+
+export const writtenIn = (value: Json | undefined): Written => (typeof value === 'number' ? value : null);
 
 export const isWeight = (entry: Entry): boolean => {
   const weight = entry['weight'];

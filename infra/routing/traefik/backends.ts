@@ -1,6 +1,7 @@
 import type { Capabilities, Verified } from '../port.ts';
 import { textOf } from '../split/layout.ts';
 import type { Entry, Layout, Reference } from '../split/layout.ts';
+import { missingIsOne } from '../split/weights.ts';
 
 /** Both groups are served by Traefik 2.10 and later 2.x; 3.x knows the first alone. An object is written in the group it has. */
 const traefikVersions = ['traefik.io/v1alpha1', 'traefik.containo.us/v1alpha1'] as const;
@@ -15,7 +16,13 @@ const traefikReference = (entry: Entry, namespace: string): Reference => {
   const kind = textOf(entry['kind'], 'Service');
   const name = textOf(entry['name'], '');
   const home = textOf(entry['namespace'], namespace);
-  return { service: kind === 'Service', namespace: home, name, id: `${kind} ${home}/${name}:${String(entry['port'] ?? '')}` };
+  return {
+    service: kind === 'Service',
+    namespace: home,
+    name,
+    id: `${kind} ${home}/${name}:${String(entry['port'] ?? '')}`,
+    called: `${kind} ${name === '' ? '(no name)' : name}`,
+  };
 };
 
 const inEffect: Verified = { state: 'inEffect' };
@@ -28,5 +35,7 @@ export const traefikBackends = {
   maxWeight: 2 ** 31 - 1,
   maxEntries: Number.POSITIVE_INFINITY,
   reference: traefikReference,
+  weigh: missingIsOne,
+  named: (_entry: Entry, service: string): Entry => ({ name: service }),
   taken: () => inEffect,
 } as const satisfies Partial<Layout>;

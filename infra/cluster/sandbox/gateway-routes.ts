@@ -1,17 +1,10 @@
-import { RE2JS } from 're2js';
 import type { Json } from '../../../events/input.ts';
 import type { KubeObject } from '../port.ts';
 import { backendOf, type Lookup } from './backends.ts';
 import { at, listAt, numberAt, textAt } from './fields.ts';
-import { headerOf, hostOf, pathOf, queryOf, type Matcher } from './request.ts';
+import { ageOf, byPrecedence, hostRank, type Candidate } from './precedence.ts';
+import { comparison, headerOf, hostMatcher, pathOf, queryOf, type Matcher } from './request.ts';
 import type { Route, Target } from './route-model.ts';
-
-/** How a value is compared. Regular expressions must match the whole value. */
-const comparison = (type: string | undefined, value: string): ((found: string | undefined) => boolean) => {
-  if (type !== 'RegularExpression') return (found) => found === value;
-  const pattern = RE2JS.compile(value);
-  return (found) => found !== undefined && pattern.matches(found);
-};
 
 const pathMatcher = (match: Json): Matcher => {
   const [type, value] = [textAt(match, 'path', 'type') ?? 'PathPrefix', textAt(match, 'path', 'value') ?? '/'];
@@ -33,12 +26,6 @@ const matcherOf = (match: Json): Matcher => {
     });
   const all = [...fields('headers', headerOf), ...fields('queryParams', (request, name) => queryOf(request).get(name) ?? undefined)];
   return (request) => path(request) && (method === undefined || (request.method ?? 'GET') === method) && all.every((matches) => matches(request));
-};
-
-const hostMatcher = (hostname: string): Matcher => {
-  if (hostname === '') return () => true;
-  if (!hostname.startsWith('*.')) return (request) => hostOf(request) === hostname.toLowerCase();
-  return (request) => hostOf(request).endsWith(hostname.slice(1).toLowerCase());
 };
 
 /** Why a backendRef leads nowhere: the reason of condition ResolvedRefs, with a message. */
@@ -69,41 +56,60 @@ const shareOf = (reference: Json, home: string, lookup: Lookup): Target => {
   return { is: 'service', key: `${service}:${String(at(reference, 'port'))}`, service, endpoints: backend.ready };
 };
 
-interface Candidate extends Route {
-  /** Compared entry by entry, the greater first: specificity as the Gateway API orders it. */
-  readonly rank: readonly number[];
-  readonly age: string;
-}
+/**
+ * A match of a GRPCRoute as that of the HTTP request a call is: its path is `/service/method`. The sandbox's pods speak no gRPC, so
+ * a visitor calls by plain requests to that path.
+ */
+const callAsRequest = (match: Json): Json => {
+  const [service, method] = [textAt(match, 'method', 'service'), textAt(match, 'method', 'method')];
+  const regular = textAt(match, 'method', 'type') === 'RegularExpression';
+  const path: Json =
+    regular || (service === undefined && method !== undefined)
+      ? { type: 'RegularExpression', value: `/${service ?? '[^/]+'}/${method ?? '[^/]+'}` }
+      : method === undefined
+        ? { type: 'PathPrefix', value: `/${service ?? ''}` }
+        : { type: 'Exact', value: `/${service}/${method}` };
+  return { path, headers: listAt(match, 'headers') };
+};
 
 const pathRank = (match: Json): readonly number[] => {
   const [type, value] = [textAt(match, 'path', 'type') ?? 'PathPrefix', textAt(match, 'path', 'value') ?? '/'];
   return [type === 'Exact' ? 2 : type === 'PathPrefix' ? 1 : 0, value.length];
 };
 
-const byPrecedence = (a: Candidate, b: Candidate): number => {
-  const at = a.rank.findIndex((value, i) => value !== b.rank[i]);
-  if (at >= 0) return (b.rank[at] ?? 0) - (a.rank[at] ?? 0);
-  return a.age === b.age ? 0 : a.age < b.age ? -1 : 1;
+/** Calls are ranked by the lengths of service and method, requests by their path; then by how much else a match asks for. */
+const matchesOf = (rule: Json, kind: string): readonly { readonly match: Json; readonly rank: readonly number[] }[] => {
+  const matches = listAt(rule, 'matches');
+  // A rule without matches takes everything; an API server writes that into HTTPRoutes, and not into GRPCRoutes.
+  if (kind === 'GRPCRoute')
+    return (matches.length === 0 ? [{}] : matches).map((match) => ({
+      match: callAsRequest(match),
+      rank: [textAt(match, 'method', 'service')?.length ?? 0, textAt(match, 'method', 'method')?.length ?? 0, listAt(match, 'headers').length],
+    }));
+  return matches.map((match) => ({
+    match,
+    rank: [...pathRank(match), textAt(match, 'method') === undefined ? 0 : 1, listAt(match, 'headers').length, listAt(match, 'queryParams').length],
+  }));
 };
 
 /**
- * The routes of HTTPRoutes, best first: host, exact path, longest prefix, method, headers, query, oldest object, order of rules.
+ * The routes of HTTPRoutes, best first: host, exact path, longest prefix, method, headers, query, oldest object, order of rules. Or those of
+ * GRPCRoutes: host, service, method, headers, oldest object, order of rules.
  * A backend that is missing fails its share with 500, one without ready endpoints with 503, and no other.
  */
-export const httpRoutes = (objects: readonly KubeObject[], lookup: Lookup): readonly Route[] => {
+export const gatewayRoutes = (objects: readonly KubeObject[], lookup: Lookup): readonly Route[] => {
   const candidates = objects.filter((object) => listAt(object, 'spec', 'parentRefs').length > 0).flatMap((object) => {
     const home = object.metadata.namespace ?? '';
     const hostnames = listAt(object, 'spec', 'hostnames').filter((hostname) => typeof hostname === 'string');
     return listAt(object, 'spec', 'rules').flatMap((rule, index) => {
-      const key = `HTTPRoute ${home}/${object.metadata.name} rule ${index}`;
+      const key = `${object.kind} ${home}/${object.metadata.name} rule ${index}`;
       const backends = listAt(rule, 'backendRefs');
       const shares = backends.map((reference) => ({ target: shareOf(reference, home, lookup), weight: numberAt(reference, 'weight') ?? 1 }));
       const target: Target = backends.length === 0 ? { is: 'fail', status: 500 } : { is: 'split', key, shares };
       return (hostnames.length > 0 ? hostnames : ['']).flatMap((hostname) =>
-        listAt(rule, 'matches').map((match): Candidate => {
+        matchesOf(rule, object.kind).map(({ match, rank }): Candidate => {
           const [host, rest] = [hostMatcher(hostname), matcherOf(match)];
-          const rank = [hostname === '' ? 0 : hostname.startsWith('*') ? 1 : 2, hostname.length, ...pathRank(match), textAt(match, 'method') === undefined ? 0 : 1, listAt(match, 'headers').length, listAt(match, 'queryParams').length];
-          return { name: key, matches: (request) => host(request) && rest(request), target, rank, age: `${textAt(object, 'metadata', 'creationTimestamp') ?? ''} ${home}/${object.metadata.name}` };
+          return { name: key, matches: (request) => host(request) && rest(request), target, rank: [...hostRank(hostname), ...rank], age: ageOf(object) };
         }),
       );
     });
