@@ -27,12 +27,22 @@ export interface Held {
   drop(): void;
 }
 
+/** What is done with a request instead of answering it as the API server would. */
+export interface Refusal {
+  /** The API server carries it out all the same. */
+  readonly after?: boolean;
+  /** The answer; without one there is silence, until whoever asked gives up. */
+  readonly answer?: { readonly status: number; readonly headers?: Readonly<Record<string, string>> };
+}
+
 /** A proxy before the API server that lets everything through but what a test wants to be slow. */
 export interface ApiGate {
   /** A kubeconfig whose server is this proxy. */
   readonly kubeconfig: string;
   /** Holds the next request that matches; one at a time for each call. */
   hold(stop: Stop, matches: (request: GateRequest) => boolean): Held;
+  /** Asks for each request, in order, whether it is refused. */
+  refuse(which: (request: GateRequest) => Refusal | undefined): void;
   close(): Promise<void>;
 }
 
@@ -69,6 +79,7 @@ export const openApiGate = async (): Promise<ApiGate> => {
   // The kit's certificate is made for other names, and this test is not about it.
   const agent = new https.Agent({ keepAlive: true, rejectUnauthorized: false });
   let waiting: readonly Waiting[] = [];
+  const refusals: ((request: GateRequest) => Refusal | undefined)[] = [];
 
   const forward = async (request: GateRequest, headers: http.IncomingHttpHeaders): Promise<Answer> => {
     const sent = https.request({ hostname: target.hostname, port: target.port, method: request.method, path: request.path, headers: { ...headers, host: target.host }, agent });
@@ -79,6 +90,13 @@ export const openApiGate = async (): Promise<ApiGate> => {
 
   const pass = async (incoming: http.IncomingMessage, response: http.ServerResponse): Promise<void> => {
     const request: GateRequest = { method: incoming.method ?? '', path: incoming.url ?? '', body: (await bodyOf(incoming)).toString('utf8') };
+    const refusal = refusals.map((which) => which(request)).find((one) => one !== undefined);
+    if (refusal !== undefined) {
+      if (refusal.after === true) await forward(request, incoming.headers);
+      const { status, headers = {} } = refusal.answer ?? { status: 0 };
+      if (status > 0) response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', message: 'refused by the test', code: status }));
+      return;
+    }
     const held = waiting.find(({ matches }) => matches(request));
     waiting = waiting.filter((one) => one !== held);
     const early = held?.stop === 'answer' ? await forward(request, incoming.headers) : undefined;
@@ -119,6 +137,7 @@ export const openApiGate = async (): Promise<ApiGate> => {
         drop: () => decided.resolve('drop'),
       };
     },
+    refuse: (which) => void refusals.push(which),
     async close() {
       server.closeAllConnections();
       server.close();
