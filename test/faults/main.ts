@@ -14,7 +14,7 @@ import { classes, referencesOf, runClass, type Row } from './matrix.ts';
 const usage = 'usage: npm run faults -- [--tier embedded|aws] [--only NAME[:CASE]] [--all]';
 
 /** Cases of a class on AWS, where a world takes longer: evenly spread over all there are. */
-const mostOnAws = 60;
+const mostOnAws = 40;
 const tiers = [embedded, aws];
 
 const { values } = parseArgs({ options: { tier: { type: 'string' }, only: { type: 'string' }, all: { type: 'boolean', default: false }, share: { type: 'string' } } });

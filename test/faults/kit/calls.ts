@@ -21,8 +21,6 @@ export interface Call {
 /** Stands between functions and the world. It may refuse a call, carry it out late, twice or not at all, or stop the invocation. */
 export type Hand = <T>(call: Call, inner: () => Promise<T>) => Promise<T>;
 
-export const nothing: Hand = (_call, inner) => inner();
-
 export const spell = ({ port, verb, about }: Call): string => `${port}.${verb}${about === '' ? '' : ` ${about}`}`;
 
 /** Writes of a cluster port; everything else of it only looks. */

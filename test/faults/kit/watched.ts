@@ -26,10 +26,6 @@ export interface Watched {
   readonly documents: ReadonlyMap<string, Document>;
   /** Percent of users on the canary, each time a write of ours changed it; none is `-`. */
   readonly traffic: readonly string[];
-  /** Moments of these writes. */
-  readonly trafficAt: readonly number[];
-  /** Writes of ours that changed something, of any kind. */
-  readonly writes: () => number;
   readonly broken: readonly string[];
 }
 
@@ -40,12 +36,10 @@ export const shownOn = (object: KubeObject): string => {
   return canary === undefined ? '-' : String(canary.weight ?? 1);
 };
 
-export const watch = (sandbox: Sandbox, now: () => number): Watched => {
+export const watch = (sandbox: Sandbox): Watched => {
   const documents = new Map<string, Document>();
   const traffic: string[] = [];
-  const trafficAt: number[] = [];
   const broken: string[] = [];
-  let writes = 0;
   const breaks = (what: string): void => void broken.push(what);
 
   const found = (document: Document): void => {
@@ -68,7 +62,6 @@ export const watch = (sandbox: Sandbox, now: () => number): Watched => {
     const [was, is] = [before === undefined ? '-' : shownOn(before), shownOn(after)];
     if (was === is) return;
     traffic.push(is);
-    trafficAt.push(now());
     if (is === '-') return;
     const weights = listAt(after, 'spec', 'routes').flatMap((rule) => listAt(rule as never, 'services')).map((service) => Number((service as { weight?: number }).weight ?? 1));
     if (weights.reduce((sum, weight) => sum + weight, 0) !== 100 || weights.some((weight) => weight <= 0 && weights.length === 1)) breaks(`weights are ${weights.join(' and ')}`);
@@ -92,22 +85,12 @@ export const watch = (sandbox: Sandbox, now: () => number): Watched => {
   });
   const cluster: Cluster = {
     ...sandbox.cluster,
-    create: async (object, options) => {
-      const made = await sandbox.cluster.create(object, options);
-      writes++;
-      return made;
-    },
     patch: async (ref, ops, options) => {
       const before = await reads.get(ref);
       const after = await sandbox.cluster.patch(ref, ops, options);
-      if (before?.metadata.resourceVersion !== after.metadata.resourceVersion) writes++;
       if (ref.kind === 'IngressRoute') await routed(before, after);
       return after;
     },
-    delete: async (ref, preconditions, signal) => {
-      await sandbox.cluster.delete(ref, preconditions, signal);
-      writes++;
-    },
   };
-  return { found, store, cluster, documents, traffic, trafficAt, writes: () => writes, broken };
+  return { found, store, cluster, documents, traffic, broken };
 };

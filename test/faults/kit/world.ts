@@ -39,7 +39,6 @@ export interface World {
   /** Beneath all faults. */
   readonly queue: Queue;
   readonly store: Ports['store'];
-  readonly restart: (() => Promise<void>) | undefined;
   /** When something may become visible that is hidden now. */
   readonly moments: Set<number>;
   /** Every message that was ever sent, in order. */
@@ -90,7 +89,7 @@ export const makeWorld = async (tier: Tier, definition: string): Promise<World> 
   clock.advance(5_000);
 
   const backing = await tier.open(clock);
-  const watched = watch(sandbox, () => clock.now());
+  const watched = watch(sandbox);
   const begun = clock.now();
   const log: string[] = [];
   const calls: Call[] = [];
@@ -186,7 +185,6 @@ export const makeWorld = async (tier: Tier, definition: string): Promise<World> 
     watched,
     queue,
     store: backing.store,
-    restart: backing.restart,
     moments,
     sent,
     async handleNext() {
