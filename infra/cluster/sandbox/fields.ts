@@ -54,14 +54,27 @@ export const sameJson = (a: Json | undefined, b: Json | undefined): boolean => {
   return [...keys].every((key) => sameJson(a[key], b[key]));
 };
 
-/** A private copy as it would come off the wire: fields that are undefined are gone. */
-export const wire = <T extends Json | KubeObject>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+/** What is frozen all the way down: nobody can change it, so nobody needs a copy of it. */
+const still = new WeakSet<object>();
 
-/** Freezes a value all the way down and returns it. */
+/** A private copy as it would come off the wire: fields that are undefined are gone. Parts that are `frozen` are shared. */
+export const wire = <T extends Json | KubeObject>(value: T): T => copied(value as Json) as T;
+
+const copied = (value: Json): Json => {
+  if (typeof value !== 'object' || value === null) return typeof value === 'number' && !Number.isFinite(value) ? null : value;
+  if (still.has(value)) return value;
+  if (Array.isArray(value)) return (value as readonly Json[]).map((item) => copied((item as Json | undefined) ?? null));
+  const copy: Record<string, Json> = {};
+  for (const [key, item] of Object.entries(value as Fields)) if (item !== undefined) copy[key] = copied(item);
+  return copy;
+};
+
+/** Freezes a value, as it came off the wire, all the way down and returns it. */
 export const frozen = <T>(value: T): T => {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+  if (typeof value === 'object' && value !== null && !still.has(value)) {
     Object.freeze(value);
     for (const item of Object.values(value)) frozen(item);
+    still.add(value);
   }
   return value;
 };

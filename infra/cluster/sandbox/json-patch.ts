@@ -13,7 +13,8 @@ const refuse = (op: JsonPatchOp, reason: string): never => {
  * A `test` for null passes where the key is absent, and a `replace` adds it: the API server's library (evanphx/json-patch v4) does so.
  */
 export const patched = (object: KubeObject, ops: readonly JsonPatchOp[]): KubeObject => {
-  const copy = wire(object);
+  // Operations change it in place, wherever they lead.
+  const copy = JSON.parse(JSON.stringify(object)) as KubeObject;
   for (const op of ops) {
     if (!op.path.startsWith('/')) refuse(op, 'a path starts with "/"');
     const { parent, key, value } = Pointer.fromJSON(op.path).evaluate(copy) as { parent: unknown; key: string; value: unknown };

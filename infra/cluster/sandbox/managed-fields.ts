@@ -25,7 +25,8 @@ const listKeys: Readonly<Record<string, readonly string[]>> = {
 const unkeyed = new Set(['IngressRoute', 'TraefikService', 'Middleware', 'HTTPRoute', 'GRPCRoute', 'VirtualService', 'HTTPProxy']);
 const systemFields = new Set(['name', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'managedFields']);
 
-const leaves = (object: KubeObject): Map<Path, string> => {
+/** The leaves of an object, but for the parts that it shares with `other`: a write has left those alone. */
+const leaves = (object: KubeObject, other: KubeObject | undefined): Map<Path, string> => {
   const found = new Map<Path, string>();
   const walk = (value: Json, path: readonly string[], name: string): void => {
     const keys = unkeyed.has(object.kind) ? undefined : listKeys[name];
@@ -41,13 +42,20 @@ const leaves = (object: KubeObject): Map<Path, string> => {
   };
   for (const [field, value] of Object.entries(object)) {
     if (field === 'apiVersion' || field === 'kind' || value === undefined) continue;
-    if (field !== 'metadata') walk(value, [`f:${field}`], field);
-    else for (const [key, inner] of Object.entries(fieldsAt(value))) if (!systemFields.has(key) && inner !== undefined) walk(inner, ['f:metadata', `f:${key}`], key);
+    if (field !== 'metadata') {
+      if (typeof value !== 'object' || value !== other?.[field]) walk(value, [`f:${field}`], field);
+    } else
+      for (const [key, inner] of Object.entries(fieldsAt(value)))
+        if (!systemFields.has(key) && inner !== undefined && (typeof inner !== 'object' || inner !== other?.metadata[key])) walk(inner, ['f:metadata', `f:${key}`], key);
   }
   return found;
 };
 
-const decode = (tree: Json | undefined): Set<Path> => {
+const decoded = new WeakMap<object, ReadonlySet<Path>>();
+
+const decode = (tree: Json | undefined): ReadonlySet<Path> => {
+  const known = isFields(tree) ? decoded.get(tree) : undefined;
+  if (known !== undefined) return known;
   const found = new Set<Path>();
   const walk = (node: Fields, path: readonly string[]): void => {
     const steps = Object.entries(node);
@@ -55,6 +63,7 @@ const decode = (tree: Json | undefined): Set<Path> => {
     for (const [step, inner] of steps) walk(fieldsAt(inner), [...path, step]);
   };
   walk(fieldsAt(tree), []);
+  if (isFields(tree)) decoded.set(tree, found);
   return found;
 };
 
@@ -73,7 +82,7 @@ const encode = (paths: Iterable<Path>): Fields => {
  * apply) on a real server. `now` in milliseconds since the epoch.
  */
 export const managedFields = (before: KubeObject | undefined, after: KubeObject, writer: Writer, now: number): readonly Json[] => {
-  const [old, fresh] = [before ? leaves(before) : new Map<Path, string>(), leaves(after)];
+  const [old, fresh] = [before ? leaves(before, after) : new Map<Path, string>(), leaves(after, before)];
   const changed = [...fresh].filter(([path, value]) => old.get(path) !== value).map(([path]) => path);
   const taken = new Set([...changed, ...[...old.keys()].filter((path) => !fresh.has(path))]);
   const entries = listAt(before, 'metadata', 'managedFields');
@@ -81,7 +90,9 @@ export const managedFields = (before: KubeObject | undefined, after: KubeObject,
 
   const others = entries.flatMap((entry): Json[] => {
     if (isWriters(entry)) return [];
-    const left = [...decode(at(entry, 'fieldsV1'))].filter((path) => !taken.has(path));
+    const held = decode(at(entry, 'fieldsV1'));
+    const left = [...held].filter((path) => !taken.has(path));
+    if (left.length === held.size && left.length > 0) return [entry];
     return left.length === 0 ? [] : [{ ...fieldsAt(entry), fieldsV1: encode(left) }];
   });
   const mine = entries.find(isWriters);
